@@ -1,0 +1,52 @@
+/**
+ * Embedded driver: PGlite, PostgreSQL in WebAssembly inside this process. One session, one transaction at
+ * a time; a query blocks the thread for as long as it runs. Runs with fsync off: it survives a killed
+ * process, not a loss of power.
+ */
+import { PGlite, type Transaction } from "@electric-sql/pglite";
+import type { Db, Driver, Scope } from "./port.ts";
+import type { Sql } from "./sql.ts";
+
+export async function openPglite(target: { dataDir: string } | { image: Blob }): Promise<Driver> {
+  const pglite = await ("dataDir" in target
+    ? PGlite.create({ dataDir: target.dataDir, relaxedDurability: false })
+    : PGlite.create({ loadDataDir: target.image }));
+  return overPglite(pglite);
+}
+
+export function overPglite(pglite: PGlite): Driver {
+  const over = (tx: Transaction | PGlite): Db => ({
+    query: async <Row>(s: Sql) => (await tx.query<Row>(s.text, s.values as unknown[])).rows, // not written to
+  });
+  const enter = (scope: Scope, db: Db): Promise<unknown> =>
+    scope === "system"
+      ? Promise.resolve()
+      : db.query({
+          text: "select set_config('app.tenant', $1, true), set_config('role', 'oars_app', true)",
+          values: [scope.tenantId],
+        });
+  return {
+    kind: "pglite",
+    lanes: 1,
+    query: (statement) => over(pglite).query(statement),
+    transaction: (scope, fn) =>
+      pglite.transaction(async (tx) => {
+        const db = over(tx);
+        await enter(scope, db);
+        return fn(db);
+      }),
+    batch: async (_lane, statements) => {
+      await pglite.transaction(async (tx) => {
+        for (const s of statements) {
+          try {
+            await tx.query(s.text, s.values as unknown[]); // not written to
+          } catch (error) {
+            if (error instanceof Error) Object.assign(error, { statement: s.name });
+            throw error;
+          }
+        }
+      });
+    },
+    close: () => pglite.close(),
+  };
+}

@@ -1,0 +1,74 @@
+import type { Sql } from "./sql.ts";
+import type { CommitResult, WriteSet } from "./write-set.ts";
+
+/** Reads. Rows hold uuid as string, timestamptz as Date, jsonb parsed, int8 as number, bytea as Uint8Array. */
+export interface Db {
+  query<Row>(statement: Sql): Promise<Row[]>;
+}
+
+/** A transaction. `onCommit` callbacks run after it is durable and not at all when it rolls back. */
+export interface Tx extends Db {
+  readonly kind: "tx";
+  onCommit(fn: () => void): void;
+}
+
+/** Work across tenants: login lookups, the claimer, the sequencer and the outbox, each in one named file. */
+export interface SystemScope {
+  query<Row>(statement: Sql): Promise<Row[]>;
+  /** Retried on serialization failures and deadlocks, so `fn` must be repeatable. */
+  tx<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+}
+
+export interface Committer {
+  /** Resolves when the write set is durable, or says which guard refused it. Database errors of this set throw. */
+  commit(set: WriteSet): Promise<CommitResult>;
+}
+
+export interface Database {
+  readonly kind: "pglite" | "postgres";
+  /** Reads as one tenant, under row-level security, in one snapshotless transaction (read committed). */
+  read<T>(tenantId: string, fn: (db: Db) => Promise<T>): Promise<T>;
+  /** A transaction as one tenant, under row-level security. Retried like `system.tx`. */
+  tx<T>(tenantId: string, fn: (tx: Tx) => Promise<T>): Promise<T>;
+  readonly system: SystemScope;
+  readonly committer: Committer;
+  close(): Promise<void>;
+}
+
+/** What a driver must offer; everything else is built on it. */
+export interface Driver {
+  readonly kind: "pglite" | "postgres";
+  transaction<T>(scope: Scope, fn: (db: Db) => Promise<T>): Promise<T>;
+  query<Row>(statement: Sql): Promise<Row[]>;
+  /** Runs the statements in one system transaction, in one round trip where the protocol allows it. */
+  batch(lane: number, statements: readonly BatchStatement[]): Promise<void>;
+  /** How many batches may be under way at once. */
+  readonly lanes: number;
+  close(): Promise<void>;
+}
+
+export type Scope = { readonly tenantId: string } | "system";
+
+export interface BatchStatement extends Sql {
+  /** Stable name under which the statement may be prepared. */
+  readonly name: string;
+}
+
+/** SQLSTATE of a database error, or undefined for anything else. */
+export function sqlState(error: unknown): string | undefined {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/** True when the transaction lost against another one and may simply run again. */
+export const isTransient = (error: unknown): boolean => {
+  const state = sqlState(error);
+  return state === "40001" || state === "40P01";
+};
+
+/** The unique constraint that an insert ran into, if that is what happened. */
+export function uniqueViolation(error: unknown): string | undefined {
+  if (sqlState(error) !== "23505") return undefined;
+  const constraint = (error as { constraint?: unknown }).constraint; // pg and PGlite both carry the protocol's field
+  return typeof constraint === "string" ? constraint : "";
+}

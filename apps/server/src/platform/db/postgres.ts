@@ -1,0 +1,148 @@
+/**
+ * PostgreSQL driver. Three kinds of connection: the app pool runs as role oars_app under row-level
+ * security, the system pool and the committer's lanes as role oars_system. Statements of one transaction
+ * are pipelined: sent without awaiting each, so a batch costs one round trip.
+ */
+import pg from "pg";
+import type { BatchStatement, Db, Driver, Scope } from "./port.ts";
+import type { Sql } from "./sql.ts";
+
+export interface PostgresOptions {
+  readonly url: string;
+  readonly poolSize: number;
+  readonly lanes?: number;
+  readonly onError?: (error: Error) => void;
+}
+
+/** int8 as number: counters and sizes here stay below 2^53. */
+const types = {
+  getTypeParser: (oid: number, format?: "text" | "binary") =>
+    oid === 20 ? Number : (pg.types.getTypeParser(oid, format as "text") as unknown),
+} as unknown as pg.CustomTypesConfig; // pg's type names an overload set that a plain function cannot state
+
+const guards = "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000";
+/** The committer only touches rows by key; a plan made while tables are small must stay right when they grow. */
+const byKey = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+
+export async function openPostgres(options: PostgresOptions): Promise<Driver> {
+  const onError = options.onError ?? (() => {});
+  const pool = (role: string, max: number): pg.Pool => {
+    const made = new pg.Pool({
+      connectionString: options.url,
+      max,
+      types,
+      options: `-c role=${role} ${guards}`,
+      pipeline: true,
+    } as pg.PoolConfig); // `pipeline` is newer than the type package
+    made.on("error", onError);
+    return made;
+  };
+  const app = pool("oars_app", options.poolSize);
+  const system = pool("oars_system", Math.max(2, options.poolSize >> 1));
+  const lanes = await openLanes(options, options.lanes ?? 2, onError);
+
+  return {
+    kind: "postgres",
+    lanes: lanes.count,
+    batch: lanes.batch,
+    query: async <Row>(statement: Sql) => (await system.query(toQuery(statement))).rows as Row[],
+    transaction: (scope, fn) => transaction(scope === "system" ? system : app, scope, fn),
+    close: async () => {
+      await Promise.all([app.end(), system.end(), lanes.close()]);
+    },
+  };
+}
+
+const toQuery = (statement: Sql): { text: string; values: unknown[] } => ({
+  text: statement.text,
+  values: statement.values as unknown[], // pg does not write to it
+});
+
+async function transaction<T>(pool: pg.Pool, scope: Scope, fn: (db: Db) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    const begun: Promise<unknown>[] = [client.query("begin")];
+    if (scope !== "system") {
+      begun.push(client.query("select set_config('app.tenant', $1, true)", [scope.tenantId]));
+    }
+    const opened = Promise.all(begun);
+    opened.catch(() => {}); // awaited below; fn's own statements fail with it
+    const db: Db = { query: async <Row>(s: Sql) => (await client.query(toQuery(s))).rows as Row[] };
+    const result = await fn(db);
+    await opened;
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    await client.query("rollback").catch((cause: Error) => {
+      broken = cause;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+interface Lanes {
+  readonly count: number;
+  batch(lane: number, statements: readonly BatchStatement[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function openLanes(
+  options: PostgresOptions,
+  count: number,
+  onError: (e: Error) => void,
+): Promise<Lanes> {
+  const open = async (): Promise<pg.Client> => {
+    const client = new pg.Client({
+      connectionString: options.url,
+      types,
+      options: `-c role=oars_system ${guards} ${byKey}`,
+      pipeline: true,
+    } as pg.ClientConfig); // `pipeline` is newer than the type package
+    client.on("error", onError);
+    await client.connect();
+    return client;
+  };
+  const clients: (pg.Client | undefined)[] = await Promise.all(Array.from({ length: count }, open));
+  return {
+    count,
+    batch: async (lane, statements) => {
+      const client = clients[lane] ?? (await open());
+      clients[lane] = client;
+      try {
+        await pipelined(client, statements);
+      } catch (error) {
+        if (!(error instanceof pg.DatabaseError)) {
+          clients[lane] = undefined; // the connection is gone: the next batch opens another
+          client.end().catch(() => {});
+        }
+        throw error;
+      }
+    },
+    close: async () => {
+      await Promise.all(clients.map((c) => c?.end()));
+    },
+  };
+}
+
+/** begin, statements, commit on the wire at once. After an error the server skips to the end and rolls back. */
+async function pipelined(client: pg.Client, statements: readonly BatchStatement[]): Promise<void> {
+  const stream = (client as unknown as { connection: { stream: { cork(): void; uncork(): void } } })
+    .connection.stream; // not in the types
+  stream.cork();
+  const sent: Promise<unknown>[] = [client.query("begin")];
+  for (const s of statements) {
+    sent.push(client.query({ name: s.name, text: s.text, values: s.values as unknown[] })); // pg does not write to it
+  }
+  sent.push(client.query("commit"));
+  stream.uncork();
+  const results = await Promise.allSettled(sent);
+  const failed = results.findIndex((r) => r.status === "rejected");
+  if (failed < 0) return;
+  const { reason } = results[failed] as PromiseRejectedResult; // found by status
+  const statement = statements[failed - 1];
+  if (statement && reason instanceof Error) Object.assign(reason, { statement: statement.name });
+  throw reason;
+}

@@ -1,0 +1,189 @@
+/**
+ * The error catalogue: every code that leaves the server, its HTTP status and what a caller may do.
+ * `retry`: `never` repeat it unchanged, `safe` to repeat at once, `after` the Retry-After delay.
+ * Messages name what to change; `{param}` is filled from the error's params.
+ */
+export interface ErrorSpec {
+  readonly status: number;
+  readonly retry: "never" | "safe" | "after";
+  readonly message: string;
+}
+
+const spec = (status: number, retry: ErrorSpec["retry"], message: string): ErrorSpec => ({
+  status,
+  retry,
+  message,
+});
+
+export const errorCatalogue = {
+  REQUEST_INVALID: spec(400, "never", "The request does not fit its schema; see `errors`."),
+  REQUEST_MALFORMED: spec(400, "never", "The request body cannot be read: {reason}."),
+  REQUEST_TOO_LARGE: spec(413, "never", "The body is larger than {limit} bytes."),
+  REQUEST_MEDIA_TYPE: spec(415, "never", "Content type {type} is not accepted here; send {accepted}."),
+  REQUEST_RATE_LIMITED: spec(429, "after", "Too many requests; wait {seconds} s."),
+  ROUTE_NOT_FOUND: spec(404, "never", "There is no {method} {path}; see /openapi.json for what there is."),
+  CURSOR_INVALID: spec(400, "never", "The cursor is not one that this list returned; start without it."),
+  SERVER_BUSY: spec(503, "after", "The server has too much to do; wait {seconds} s."),
+  SERVER_FAILED: spec(500, "safe", "The server failed; name incident {incident} when you report it."),
+
+  IDEMPOTENCY_CONFLICT: spec(
+    409,
+    "never",
+    "This Idempotency-Key was used with another request; use a new key.",
+  ),
+  IDEMPOTENCY_IN_PROGRESS: spec(
+    409,
+    "after",
+    "A request with this Idempotency-Key is still running; wait {seconds} s.",
+  ),
+  PRECONDITION_FAILED: spec(
+    412,
+    "never",
+    "The resource changed; read it again and send its new ETag in If-Match.",
+  ),
+
+  AUTH_REQUIRED: spec(401, "never", "Send an API key or token as `Authorization: Bearer …`."),
+  AUTH_KEY_INVALID: spec(401, "never", "The API key is not known, is revoked or has expired."),
+  AUTH_TOKEN_INVALID: spec(401, "never", "The token was not issued for this server or is damaged."),
+  AUTH_TOKEN_EXPIRED: spec(401, "never", "The token has expired; get a new one."),
+  AUTH_FORBIDDEN: spec(
+    403,
+    "never",
+    "This needs the permission `{permission}`, which your roles do not hold.",
+  ),
+  AUTH_TENANT_FORBIDDEN: spec(403, "never", "You are not a member of the tenant that X-Tenant-ID names."),
+
+  TENANT_NOT_FOUND: spec(404, "never", "There is no such tenant."),
+  PRINCIPAL_NOT_FOUND: spec(404, "never", "There is no such principal."),
+  PRINCIPAL_NAME_TAKEN: spec(409, "never", "A principal named {name} exists; choose another name."),
+  ROLE_UNKNOWN: spec(422, "never", "There is no role {role}; choose one of {roles}."),
+  API_KEY_NOT_FOUND: spec(404, "never", "There is no such API key."),
+
+  SECRET_NOT_FOUND: spec(
+    404,
+    "never",
+    "There is no secret named {name}; store it with PUT /v1/secrets/{name}.",
+  ),
+  SECRET_UNREADABLE: spec(500, "never", "Secret {name} cannot be decrypted with the configured key."),
+  VAULT_KEY_INVALID: spec(500, "never", "The vault key must be 32 bytes in base64 or hex."),
+
+  NET_ADDRESS_FORBIDDEN: spec(422, "never", "{host} resolves to an address that is not allowed: {address}."),
+  NET_URL_INVALID: spec(422, "never", "{url} is not an http or https URL."),
+  NET_RESPONSE_TOO_LARGE: spec(502, "never", "The answer is larger than {limit} bytes."),
+  NET_TIMEOUT: spec(504, "safe", "No answer within {ms} ms."),
+  NET_UNREACHABLE: spec(502, "safe", "{host} cannot be reached: {reason}."),
+
+  CONNECTION_NOT_FOUND: spec(404, "never", "There is no connection named {name}."),
+  CONNECTION_INVALID: spec(422, "never", "The connection is not valid; see `errors`."),
+  CONNECTOR_UNKNOWN: spec(422, "never", "There is no connector {connector}; choose one of {connectors}."),
+
+  POLICY_NOT_FOUND: spec(404, "never", "There is no such policy bundle."),
+  POLICY_INVALID: spec(422, "never", "The policy bundle is not valid; see `errors`."),
+  POLICY_CASES_FAILED: spec(422, "never", "The bundle's golden cases do not hold; see `errors`."),
+  POLICY_ALREADY_PUBLISHED: spec(409, "never", "This policy bundle is the published one already."),
+
+  ACTION_NOT_FOUND: spec(404, "never", "There is no such action."),
+  ACTION_INVALID: spec(422, "never", "The action is not valid; see `errors`."),
+  ACTION_STATE: spec(409, "never", "The action is {state}; this needs it to be {needed}."),
+
+  APPROVAL_NOT_FOUND: spec(404, "never", "There is no such approval."),
+  APPROVAL_CLOSED: spec(409, "never", "The approval is {state} already."),
+  APPROVAL_REQUESTER: spec(403, "never", "Who requested the action cannot approve it; another person must."),
+  APPROVAL_ROLE: spec(403, "never", "This approval needs the role {role}."),
+  APPROVAL_VOTED: spec(409, "never", "You have voted on this approval already."),
+
+  FLOW_NOT_FOUND: spec(404, "never", "There is no such flow or version."),
+  FLOW_INVALID: spec(422, "never", "The flow is not valid; see `errors`."),
+  FLOW_VERSION_TAKEN: spec(
+    409,
+    "never",
+    "{flow} {version} is published with other content; raise the version.",
+  ),
+  FLOW_TOO_LARGE: spec(413, "never", "The definition is larger than {limit} bytes."),
+
+  RUN_NOT_FOUND: spec(404, "never", "There is no such run."),
+  RUN_PARAMS_INVALID: spec(422, "never", "The parameters do not fit the flow; see `errors`."),
+  RUN_ENDED: spec(409, "never", "The run is {state} already."),
+
+  WEBHOOK_NOT_FOUND: spec(404, "never", "There is no webhook {slug}."),
+  WEBHOOK_SIGNATURE_MISSING: spec(
+    401,
+    "never",
+    "Sign the request: headers webhook-id, webhook-timestamp, webhook-signature.",
+  ),
+  WEBHOOK_SIGNATURE_INVALID: spec(
+    401,
+    "never",
+    "The signature does not match the body and the shared secret.",
+  ),
+  WEBHOOK_TIMESTAMP: spec(401, "never", "webhook-timestamp is more than {seconds} s away from now."),
+  WEBHOOK_SLUG_TAKEN: spec(409, "never", "Webhook {slug} belongs to flow {flow}; choose another slug."),
+
+  RECEIPT_NOT_FOUND: spec(404, "never", "There is no such receipt."),
+  RECEIPT_NOT_LOGGED: spec(409, "after", "The receipt is not in the log yet; wait {seconds} s."),
+
+  STORE_NEWER: spec(
+    500,
+    "never",
+    "The database is at migration {found}, newer than this program's {known}; upgrade the program.",
+  ),
+  STORE_LOCKED: spec(
+    500,
+    "never",
+    "{dir} is open in process {pid}; stop it first or choose another OARS_DATA_DIR.",
+  ),
+  STORE_UNAVAILABLE: spec(503, "after", "The database does not answer; wait {seconds} s."),
+  CONFIG_INVALID: spec(500, "never", "The configuration is not valid:\n{problems}"),
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+export type ErrorParams = Record<string, string | number>;
+
+/** One problem with one place of an input: `path` in JSON-pointer or dotted form, `code` stable. */
+export interface FieldProblem {
+  readonly path: string;
+  readonly code: string;
+  readonly message: string;
+  /** Line and column (from 1) in the source text, when there is one. */
+  readonly line?: number;
+  readonly column?: number;
+}
+
+const brand = Symbol.for("oars.error");
+
+/** A caller's mistake or a known condition. Bugs are plain errors and answer 500 with an incident id. */
+export class OarsError extends Error {
+  readonly [brand] = true;
+  readonly code: ErrorCode;
+  readonly params: ErrorParams;
+  readonly errors: readonly FieldProblem[];
+
+  constructor(
+    code: ErrorCode,
+    params: ErrorParams = {},
+    more: { errors?: readonly FieldProblem[]; cause?: unknown } = {},
+  ) {
+    super(
+      fill(errorCatalogue[code].message, params),
+      more.cause === undefined ? undefined : { cause: more.cause },
+    );
+    this.name = "OarsError";
+    this.code = code;
+    this.params = params;
+    this.errors = more.errors ?? [];
+  }
+
+  get status(): number {
+    return errorCatalogue[this.code].status;
+  }
+
+  get retry(): ErrorSpec["retry"] {
+    return errorCatalogue[this.code].retry;
+  }
+}
+
+export const isOarsError = (value: unknown): value is OarsError =>
+  typeof value === "object" && value !== null && brand in value;
+
+const fill = (message: string, params: ErrorParams): string =>
+  message.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));

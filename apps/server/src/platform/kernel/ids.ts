@@ -1,0 +1,90 @@
+/**
+ * Identifiers. Inside the server an id is a lower-case UUIDv7 string (RFC 9562); the doors, receipts,
+ * logs and errors show it as a TypeID (`run_01j…`: prefix, underscore, 26 characters of Crockford base32).
+ * UUIDv7 sorts by creation time, so keys cluster and time partitions follow from the id.
+ */
+import { randomFillSync } from "node:crypto";
+
+export const idPrefixes = {
+  tenant: "ten",
+  principal: "prn",
+  apiKey: "key",
+  secret: "sec",
+  connection: "con",
+  flow: "flw",
+  flowVersion: "flv",
+  run: "run",
+  wait: "wai",
+  action: "act",
+  approval: "apr",
+  vote: "vot",
+  policy: "pol",
+  receipt: "rct",
+  worker: "wrk",
+  webhook: "whk",
+  delivery: "dlv",
+  request: "req",
+  incident: "inc",
+} as const;
+
+export type IdKind = keyof typeof idPrefixes;
+
+const pool = new Uint8Array(10 * 512);
+let poolAt = pool.length;
+let lastMs = 0;
+let counter = 0;
+const hex = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
+const h = (n: number): string => hex[n & 255] as string; // index is masked to 0..255
+
+/**
+ * A new UUIDv7. Monotonic within the process: ids made in one millisecond count upward in `rand_a`
+ * and, when those 12 bits run over, borrow the next millisecond (RFC 9562 §6.2, method 1).
+ */
+export function newId(now: number = Date.now()): string {
+  if (poolAt + 8 > pool.length) {
+    randomFillSync(pool);
+    poolAt = 0;
+  }
+  if (now > lastMs) {
+    lastMs = now;
+    counter = (((pool[poolAt] as number) << 8) | (pool[poolAt + 1] as number)) & 0x3ff; // room to count upward
+  } else if (++counter > 0xfff) {
+    lastMs += 1;
+    counter = 0;
+  }
+  const hi = Math.floor(lastMs / 0x10000);
+  const lo = lastMs & 0xffff;
+  const p = poolAt;
+  poolAt += 8;
+  const r = (i: number): number => pool[p + i] as number; // p + 7 < pool.length by the refill above
+  return `${h(hi >>> 24)}${h(hi >>> 16)}${h(hi >>> 8)}${h(hi)}-${h(lo >>> 8)}${h(lo)}-${h(0x70 | (counter >>> 8))}${h(counter)}-${h(0x80 | (r(0) & 0x3f))}${h(r(1))}-${h(r(2))}${h(r(3))}${h(r(4))}${h(r(5))}${h(r(6))}${h(r(7))}`;
+}
+
+const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+const digitOf = new Map([...alphabet].map((c, i) => [c, BigInt(i)]));
+const uuidShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const suffixShape = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;
+
+/** The TypeID text of an id, as people, receipts and the API see it. */
+export function formatId(kind: IdKind, uuid: string): string {
+  let value = BigInt(`0x${uuid.replaceAll("-", "")}`);
+  let text = "";
+  for (let i = 0; i < 26; i++) {
+    text = (alphabet[Number(value & 31n)] as string) + text; // masked to 0..31
+    value >>= 5n;
+  }
+  return `${idPrefixes[kind]}_${text}`;
+}
+
+/** The id behind a TypeID, or undefined when the text is not a TypeID of that kind. */
+export function parseId(kind: IdKind, text: string): string | undefined {
+  const prefix = `${idPrefixes[kind]}_`;
+  const suffix = text.slice(prefix.length);
+  if (!text.startsWith(prefix) || !suffixShape.test(suffix)) return undefined;
+  let value = 0n;
+  for (const c of suffix) value = (value << 5n) | (digitOf.get(c) as bigint); // suffixShape admits alphabet only
+  const digits = value.toString(16).padStart(32, "0");
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-${digits.slice(12, 16)}-${digits.slice(16, 20)}-${digits.slice(20)}`;
+}
+
+export const isUuid = (text: string): boolean => uuidShape.test(text);

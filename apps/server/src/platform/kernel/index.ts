@@ -1,0 +1,12 @@
+export { type Clock, systemClock } from "./clock.ts";
+export { canonicalJson, digestOf, type Json, sha256 } from "./digest.ts";
+export {
+  type ErrorCode,
+  type ErrorParams,
+  type ErrorSpec,
+  errorCatalogue,
+  type FieldProblem,
+  isOarsError,
+  OarsError,
+} from "./errors.ts";
+export { formatId, type IdKind, idPrefixes, isUuid, newId, parseId } from "./ids.ts";

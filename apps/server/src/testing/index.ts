@@ -1,0 +1,73 @@
+/**
+ * Databases for tests: the same test runs on PGlite and on a real PostgreSQL server.
+ *
+ *   describe.each(drivers)("approvals on %s", (driver) => {
+ *     const db = useDatabase(driver);          // one clone of the migrated template per describe
+ *     it("…", async () => { await db().tx(tenantId, …) });
+ *   });
+ */
+import { readFile } from "node:fs/promises";
+import { PGlite } from "@electric-sql/pglite";
+import pg from "pg";
+import { afterAll, beforeAll, inject } from "vitest";
+import { type Database, openPostgres, overDriver, overPglite } from "#platform/db";
+import { newId } from "#platform/kernel";
+
+export const drivers = ["pglite", "postgres"] as const;
+export type DriverName = (typeof drivers)[number];
+
+export interface TestDatabase {
+  readonly database: Database;
+  /** Connection string of the clone, for tests that open further connections or processes. Only on postgres. */
+  readonly url: string | null;
+  close(): Promise<void>;
+}
+
+/** `schema` is SQL that the owner of the schema runs once, for tables that only the test has. */
+export function useDatabase(driver: DriverName, schema = ""): () => Database {
+  let opened: TestDatabase | undefined;
+  beforeAll(async () => {
+    opened = await openTestDatabase(driver, schema);
+  });
+  afterAll(async () => {
+    await opened?.close();
+  });
+  return () => {
+    if (!opened) throw new Error("the database opens in beforeAll");
+    return opened.database;
+  };
+}
+
+export const openTestDatabase = (driver: DriverName, schema = ""): Promise<TestDatabase> =>
+  driver === "pglite" ? cloneImage(schema) : cloneTemplate(schema);
+
+async function cloneImage(schema: string): Promise<TestDatabase> {
+  const image = new Blob([new Uint8Array(await readFile(inject("databases").image))]);
+  const pglite = await PGlite.create({ loadDataDir: image });
+  if (schema) await pglite.exec(schema);
+  const database = overDriver(overPglite(pglite));
+  return { database, url: null, close: () => database.close() };
+}
+
+async function cloneTemplate(schema: string): Promise<TestDatabase> {
+  const name = `test_${newId().replaceAll("-", "")}`;
+  const base = inject("databases").postgres;
+  const admin = async (text: string, on = "postgres"): Promise<void> => {
+    const client = new pg.Client({ connectionString: `${base}${on}` });
+    await client.connect();
+    await client.query(text);
+    await client.end();
+  };
+  await admin(`create database ${name} template template_oars`);
+  if (schema) await admin(schema, name);
+  const url = `${base}${name}`;
+  const database = overDriver(await openPostgres({ url, poolSize: 8 }));
+  return {
+    database,
+    url,
+    close: async () => {
+      await database.close();
+      await admin(`drop database ${name} with (force)`);
+    },
+  };
+}

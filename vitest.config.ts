@@ -1,0 +1,19 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  resolve: { conditions: ["oars-source", "node"] },
+  ssr: { resolve: { conditions: ["oars-source", "node"] } },
+  test: {
+    globalSetup: "./testing/global-setup.ts",
+    include: [
+      "packages/**/*.test.ts",
+      "apps/**/*.test.ts",
+      "examples/**/*.test.ts",
+      "scripts/**/*.test.ts",
+      "testing/**/*.test.ts",
+    ],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+  },
+});
