@@ -1,0 +1,2 @@
+export { createOutbox, type Handler, type Outbox, type OutboxEvent } from "./outbox.ts";
+export { createWorkers, type DeathHook, type Workers, workerLock } from "./workers.ts";

@@ -1,0 +1,106 @@
+/**
+ * Worker registry: which processes are alive, by the database clock.
+ * J3 a worker silent for `deadAfterMs` is declared dead once, by one process, and every death hook runs in
+ *    that same transaction under the worker's exclusive lock.
+ * J4 after its death is committed no batch that the worker fenced with `fence` can commit unchecked: batches
+ *    hold the worker's lock shared, and read what they guard after taking it.
+ */
+import { hostname } from "node:os";
+import { type Database, sql, type Tx } from "#platform/db";
+import { newId } from "#platform/kernel";
+
+export type DeathHook = (tx: Tx, workerId: string) => Promise<void>;
+
+export interface Workers {
+  /** Id of this process among the workers. */
+  readonly id: string;
+  onDeath(hook: DeathHook): void;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface WorkersDeps {
+  readonly db: Database;
+  /** Set when this process alone can hold the database: then every other worker is dead at the start. */
+  readonly exclusive: boolean;
+  readonly onError: (error: unknown) => void;
+  /** This process was declared dead by another one (it had been paused): it must stop executing. */
+  readonly onFenced: () => void;
+  readonly beatMs?: number;
+  readonly deadAfterMs?: number;
+}
+
+export function createWorkers(deps: WorkersDeps): Workers {
+  const id = newId();
+  const hooks: DeathHook[] = [];
+  const beatMs = deps.beatMs ?? 10_000;
+  const deadAfterMs = deps.deadAfterMs ?? 30_000;
+  let timer: NodeJS.Timeout | undefined;
+  let ticking: Promise<void> | undefined;
+
+  const tick = async (): Promise<void> => {
+    const beating = await beat(deps.db, id);
+    if (!beating) return deps.onFenced();
+    await reap(deps.db, id, deadAfterMs, hooks);
+  };
+  const loop = (): void => {
+    timer = setTimeout(() => {
+      ticking = tick()
+        .catch(deps.onError)
+        .finally(() => {
+          if (timer) loop();
+        });
+    }, beatMs);
+  };
+
+  return {
+    id,
+    onDeath: (hook) => {
+      hooks.push(hook);
+    },
+    start: async () => {
+      await register(deps.db, id);
+      await reap(deps.db, id, deps.exclusive ? 0 : deadAfterMs, hooks);
+      loop();
+    },
+    stop: async () => {
+      clearTimeout(timer);
+      timer = undefined;
+      await ticking;
+      await bury(deps.db, id, hooks);
+    },
+  };
+}
+
+const register = (db: Database, id: string): Promise<unknown> =>
+  db.system.query(sql`/* jobs.registerWorker */ insert into worker (id, host, pid) values (${id}, ${hostname()}, ${process.pid})`);
+
+async function beat(db: Database, id: string): Promise<boolean> {
+  const rows = await db.system.query(sql`/* jobs.beat */
+    update worker set beat_at = now() where id = ${id} and dead_at is null returning id`);
+  return rows.length === 1;
+}
+
+async function reap(db: Database, self: string, deadAfterMs: number, hooks: readonly DeathHook[]): Promise<void> {
+  const silent = await db.system.query<{ id: string }>(sql`/* jobs.findSilent */
+    select id from worker where dead_at is null and id <> ${self}
+      and beat_at <= now() - make_interval(secs => ${deadAfterMs / 1000})`);
+  for (const worker of silent) await declareDead(db, worker.id, deadAfterMs, hooks);
+}
+
+/** A worker that leaves in good order hands back what it still holds in the same way. */
+const bury = (db: Database, id: string, hooks: readonly DeathHook[]): Promise<void> => declareDead(db, id, -60_000, hooks);
+
+const declareDead = (db: Database, id: string, deadAfterMs: number, hooks: readonly DeathHook[]): Promise<void> =>
+  db.system.tx(async (tx) => {
+    await tx.query(sql`/* jobs.lockWorker */ select pg_advisory_xact_lock(${workerLock(id)}::bigint)`);
+    const died = await tx.query(sql`/* jobs.markDead */
+      update worker set dead_at = now() where id = ${id} and dead_at is null
+        and beat_at <= now() - make_interval(secs => ${deadAfterMs / 1000}) returning id`);
+    if (died.length === 0) return; // it beat again, or another process was first
+    for (const hook of hooks) await hook(tx, id);
+  });
+
+/** The advisory lock key of a worker: 63 bits of its id. */
+export const workerLock = (id: string): string =>
+  (BigInt(`0x${id.replaceAll("-", "").slice(16)}`) & 0x7fff_ffff_ffff_ffffn).toString();
