@@ -10,7 +10,7 @@
  * A batch goes out as soon as a lane is free; while all lanes are busy sets gather, so batches grow with load
  * and a lone caller waits for nobody. Sending the statements without awaiting each makes a batch one round trip.
  */
-import type { Committer, Driver } from "./port.ts";
+import type { BatchStatement, Committer, Driver } from "./port.ts";
 import { isTransient, sqlState } from "./port.ts";
 import { type CommitResult, fenceState, toStatements, type WriteSet } from "./write-set.ts";
 
@@ -25,12 +25,20 @@ export interface CommitObserver {
   refused(fence: string): void;
 }
 
+export interface CommitterOptions {
+  readonly observer?: CommitObserver;
+  /** Advisory lock that every batch holds shared: whoever takes it exclusively sees no batch of this process in flight. */
+  readonly fenceKey?: string;
+}
+
 const maxSets = 1024;
 
 export function createCommitter(
   driver: Driver,
-  observer?: CommitObserver,
+  options: CommitterOptions = {},
 ): Committer & { drain(): Promise<void> } {
+  const { observer } = options;
+  const fence = fenceStatements(driver, options.fenceKey);
   let queue: Waiting[] = [];
   const freeLanes = Array.from({ length: driver.lanes }, (_, i) => i);
   let scheduled = false;
@@ -61,7 +69,7 @@ export function createCommitter(
   const run = async (lane: number, batch: readonly Waiting[]): Promise<void> => {
     const started = performance.now();
     try {
-      await driver.batch(lane, toStatements(batch.map((w) => w.set)));
+      await driver.batch(lane, [...fence, ...toStatements(batch.map((w) => w.set))]);
     } catch (error) {
       return batch.length > 1 ? halve(lane, batch) : alone(lane, batch[0] as Waiting, error); // never empty
     }
@@ -99,6 +107,13 @@ export function createCommitter(
         else idle.push(done);
       }),
   };
+}
+
+/** One session (PGlite) has nobody to hold the lock against. */
+function fenceStatements(driver: Driver, key: string | undefined): BatchStatement[] {
+  if (!key || driver.kind === "pglite") return [];
+  const text = "/* db.holdFence */ select pg_advisory_xact_lock_shared($1::bigint)";
+  return [{ name: "db.holdFence", text, values: [key] }];
 }
 
 function settle(w: Waiting): void {

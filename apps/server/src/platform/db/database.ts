@@ -1,12 +1,12 @@
-import { type CommitObserver, createCommitter } from "./committer.ts";
+import { type CommitterOptions, createCommitter } from "./committer.ts";
 import type { Database, Db, Driver, Scope, Tx } from "./port.ts";
 import { isTransient } from "./port.ts";
 
 const attempts = 5;
 
 /** The port over a driver: transactions with retry and after-commit callbacks, and the committer. */
-export function overDriver(driver: Driver, observer?: CommitObserver): Database {
-  const committer = createCommitter(driver, observer);
+export function overDriver(driver: Driver, options: CommitterOptions = {}): Database {
+  const committer = createCommitter(driver, options);
 
   const transact = async <T>(scope: Scope, fn: (tx: Tx) => Promise<T>): Promise<T> => {
     for (let attempt = 1; ; attempt++) {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
-import type { CommitObserver } from "./committer.ts";
+import type { CommitterOptions } from "./committer.ts";
 import { overDriver } from "./database.ts";
 import { type Migration, migrate, type OwnerConnection, readMigrations } from "./migrate.ts";
 import { overPglite } from "./pglite.ts";
@@ -14,9 +14,8 @@ export type Store =
   | { readonly kind: "pglite"; readonly dataDir: string }
   | { readonly kind: "postgres"; readonly url: string; readonly poolSize: number };
 
-export interface OpenOptions {
+export interface OpenOptions extends CommitterOptions {
   readonly store: Store;
-  readonly observer?: CommitObserver;
   readonly onError?: (error: Error) => void;
 }
 
@@ -39,7 +38,7 @@ async function openEmbedded(
   try {
     const pglite = await PGlite.create({ dataDir: join(dataDir, "db") });
     await migrate(ownerOfPglite(pglite), migrations);
-    const database = overDriver(overPglite(pglite), options.observer);
+    const database = overDriver(overPglite(pglite), options);
     return {
       ...database,
       close: async () => {
@@ -67,7 +66,7 @@ async function openServer(
 ): Promise<Database> {
   await migrateServer(store.url, migrations);
   const driver = await openPostgres({ ...store, ...(options.onError ? { onError: options.onError } : {}) });
-  return overDriver(driver, options.observer);
+  return overDriver(driver, options);
 }
 
 /** Runs the migrations as the user of the connection string, who owns the schema. */

@@ -62,7 +62,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     timer = setTimeout(poll, ms);
   };
   const poll = (): void => {
-    if (polling) {
+    if (polling !== undefined) {
       again = true;
       return;
     }
@@ -138,7 +138,9 @@ const claimEvents = (db: Database, limit: number): Promise<ClaimedEvent[]> =>
     returning o.tenant_id as "tenantId", o.id, o.topic, o.payload, o.attempts`);
 
 const deleteEvent = (db: Database, event: ClaimedEvent): Promise<unknown> =>
-  db.system.query(sql`/* jobs.deleteEvent */ delete from outbox where tenant_id = ${event.tenantId} and id = ${event.id}`);
+  db.system.query(
+    sql`/* jobs.deleteEvent */ delete from outbox where tenant_id = ${event.tenantId} and id = ${event.id}`,
+  );
 
 const postpone = (db: Database, event: ClaimedEvent, error: unknown): Promise<unknown> => {
   const seconds = Math.min(300, 2 ** Math.min(event.attempts, 9));

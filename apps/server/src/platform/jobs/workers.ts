@@ -7,7 +7,6 @@
  */
 import { hostname } from "node:os";
 import { type Database, sql, type Tx } from "#platform/db";
-import { newId } from "#platform/kernel";
 
 export type DeathHook = (tx: Tx, workerId: string) => Promise<void>;
 
@@ -20,6 +19,8 @@ export interface Workers {
 }
 
 export interface WorkersDeps {
+  /** Id of this process among the workers; its lock key is the committer's fence. */
+  readonly id: string;
   readonly db: Database;
   /** Set when this process alone can hold the database: then every other worker is dead at the start. */
   readonly exclusive: boolean;
@@ -31,7 +32,7 @@ export interface WorkersDeps {
 }
 
 export function createWorkers(deps: WorkersDeps): Workers {
-  const id = newId();
+  const { id } = deps;
   const hooks: DeathHook[] = [];
   const beatMs = deps.beatMs ?? 10_000;
   const deadAfterMs = deps.deadAfterMs ?? 30_000;
@@ -73,7 +74,9 @@ export function createWorkers(deps: WorkersDeps): Workers {
 }
 
 const register = (db: Database, id: string): Promise<unknown> =>
-  db.system.query(sql`/* jobs.registerWorker */ insert into worker (id, host, pid) values (${id}, ${hostname()}, ${process.pid})`);
+  db.system.query(
+    sql`/* jobs.registerWorker */ insert into worker (id, host, pid) values (${id}, ${hostname()}, ${process.pid})`,
+  );
 
 async function beat(db: Database, id: string): Promise<boolean> {
   const rows = await db.system.query(sql`/* jobs.beat */
@@ -81,7 +84,12 @@ async function beat(db: Database, id: string): Promise<boolean> {
   return rows.length === 1;
 }
 
-async function reap(db: Database, self: string, deadAfterMs: number, hooks: readonly DeathHook[]): Promise<void> {
+async function reap(
+  db: Database,
+  self: string,
+  deadAfterMs: number,
+  hooks: readonly DeathHook[],
+): Promise<void> {
   const silent = await db.system.query<{ id: string }>(sql`/* jobs.findSilent */
     select id from worker where dead_at is null and id <> ${self}
       and beat_at <= now() - make_interval(secs => ${deadAfterMs / 1000})`);
@@ -89,9 +97,15 @@ async function reap(db: Database, self: string, deadAfterMs: number, hooks: read
 }
 
 /** A worker that leaves in good order hands back what it still holds in the same way. */
-const bury = (db: Database, id: string, hooks: readonly DeathHook[]): Promise<void> => declareDead(db, id, -60_000, hooks);
+const bury = (db: Database, id: string, hooks: readonly DeathHook[]): Promise<void> =>
+  declareDead(db, id, -60_000, hooks);
 
-const declareDead = (db: Database, id: string, deadAfterMs: number, hooks: readonly DeathHook[]): Promise<void> =>
+const declareDead = (
+  db: Database,
+  id: string,
+  deadAfterMs: number,
+  hooks: readonly DeathHook[],
+): Promise<void> =>
   db.system.tx(async (tx) => {
     await tx.query(sql`/* jobs.lockWorker */ select pg_advisory_xact_lock(${workerLock(id)}::bigint)`);
     const died = await tx.query(sql`/* jobs.markDead */
