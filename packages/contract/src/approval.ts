@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { actionId, approvalId, principalId, runId } from "./id.ts";
+import { pageQuery } from "./page.ts";
+import { digest, instant, json, reason } from "./scalar.ts";
+
+export const approvalState = z.enum(["pending", "approved", "rejected", "expired", "cancelled", "consumed"]);
+
+export const approvalDecision = z.enum(["approve", "reject"]);
+
+export const approvalFilter = pageQuery.extend({ state: approvalState.optional() });
+
+/** The approver is the authenticated caller; a body cannot name another. */
+export const decideApprovalRequest = z
+  .strictObject({ decision: approvalDecision, reason })
+  .meta({ id: "DecideApprovalRequest" });
+
+export const approvalVote = z
+  .object({ principalId, role: z.string(), decision: approvalDecision, reason: z.string(), at: instant })
+  .meta({ id: "ApprovalVote" });
+
+/** The human answer to one held action, bound to the digest of exactly that action. */
+export const approval = z
+  .object({
+    id: approvalId,
+    actionId,
+    runId: runId.nullable(),
+    state: approvalState,
+    actionDigest: digest,
+    requirements: z.array(z.object({ role: z.string(), quorum: z.int() })),
+    votes: z.array(approvalVote),
+    message: z.string(),
+    requestedBy: principalId,
+    action: json.optional(),
+    createdAt: instant,
+    expiresAt: instant.nullable(),
+    decidedAt: instant.nullable(),
+  })
+  .meta({ id: "Approval" });
+
+export type ApprovalState = z.infer<typeof approvalState>;
+export type DecideApprovalRequest = z.input<typeof decideApprovalRequest>;
+export type Approval = z.infer<typeof approval>;
+export type ApprovalVote = z.infer<typeof approvalVote>;

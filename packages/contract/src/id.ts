@@ -1,0 +1,54 @@
+import { z } from "zod";
+
+/**
+ * TypeIDs (github.com/jetify-com/typeid): `run_01j9zr3c4kf8w9m2x5q7t0v1ab` is a kind, an underscore and a
+ * UUIDv7 in Crockford base32. Each kind is a type of its own, so a receipt id cannot be passed for a run id.
+ */
+export const idPrefix = {
+  tenant: "ten",
+  principal: "prn",
+  apiKey: "key",
+  flowVersion: "flv",
+  connection: "con",
+  run: "run",
+  action: "act",
+  approval: "apr",
+  policy: "pol",
+  receipt: "rct",
+} as const;
+
+export type IdKind = keyof typeof idPrefix;
+
+const typeId = <K extends IdKind>(kind: K) =>
+  z
+    .string()
+    .regex(new RegExp(`^${idPrefix[kind]}_[0-7][0-9a-hjkmnp-tv-z]{25}$`), {
+      error: `must be an id that starts with ${idPrefix[kind]}_`,
+    })
+    .brand<K>()
+    .meta({
+      description: `TypeID of kind ${kind}`,
+      examples: [`${idPrefix[kind]}_01j9zr3c4kf8w9m2x5q7t0v1ab`],
+    });
+
+export const tenantId = typeId("tenant");
+export const principalId = typeId("principal");
+export const apiKeyId = typeId("apiKey");
+export const flowVersionId = typeId("flowVersion");
+export const connectionId = typeId("connection");
+export const runId = typeId("run");
+export const actionId = typeId("action");
+export const approvalId = typeId("approval");
+export const policyId = typeId("policy");
+export const receiptId = typeId("receipt");
+
+export type TenantId = z.infer<typeof tenantId>;
+export type PrincipalId = z.infer<typeof principalId>;
+export type ApiKeyId = z.infer<typeof apiKeyId>;
+export type FlowVersionId = z.infer<typeof flowVersionId>;
+export type ConnectionId = z.infer<typeof connectionId>;
+export type RunId = z.infer<typeof runId>;
+export type ActionId = z.infer<typeof actionId>;
+export type ApprovalId = z.infer<typeof approvalId>;
+export type PolicyId = z.infer<typeof policyId>;
+export type ReceiptId = z.infer<typeof receiptId>;

@@ -1,0 +1,16 @@
+export * from "./action.ts";
+export * from "./approval.ts";
+export * from "./connection.ts";
+export * from "./flow.ts";
+export * from "./health.ts";
+export * from "./id.ts";
+export * from "./page.ts";
+export * from "./policy.ts";
+export * from "./principal.ts";
+export * from "./problem.ts";
+export * from "./receipt.ts";
+export * from "./run.ts";
+export { digest, instant, type StepError, stepError } from "./scalar.ts";
+export * from "./secret.ts";
+export * from "./trust.ts";
+export * from "./webhook.ts";
