@@ -1,0 +1,218 @@
+import { type FieldProblem, OarsError } from "#platform/kernel";
+import { nearName } from "./near-name.ts";
+import { decodeKey, type Secret } from "./secret.ts";
+import {
+  otherPrograms,
+  type Preset,
+  retired,
+  type Values,
+  type Variable,
+  type VariableName,
+  variables,
+} from "./variables.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Config {
+  readonly env: Preset;
+  readonly dataDir: string;
+  readonly logLevel: Values["OARS_LOG_LEVEL"];
+  readonly shutdownTimeoutMs: number;
+  /** Development only: where the process is to kill itself. */
+  readonly faultPoint: string | null;
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    /** Without a trailing slash. */
+    readonly publicUrl: string;
+    readonly corsOrigins: readonly string[];
+    readonly bodyLimit: number;
+    readonly rateLimit: { readonly enabled: boolean; readonly windowMs: number; readonly max: number };
+  };
+  readonly store:
+    | { readonly kind: "pglite"; readonly dataDir: string }
+    | { readonly kind: "postgres"; readonly url: Secret<string>; readonly poolSize: number };
+  /** Null in development where nothing is set: `loadOrCreateKeys` then keeps one in the data directory. */
+  readonly keys: { readonly dataEncryption: Secret<Uint8Array> | null; readonly jwt: Secret<string> | null };
+  readonly limits: { readonly maxConcurrency: number; readonly defaultMaxParallel: number };
+  readonly egressAllow: readonly string[];
+  readonly logOrigin: string;
+  /** Legal, but to be said at start. */
+  readonly warnings: readonly string[];
+}
+
+type Report = (path: string, code: string, message: string) => void;
+
+/**
+ * The configuration of an environment. Pure: reads nothing but its argument. Throws CONFIG_INVALID with every
+ * problem at once (variable, what is wrong, what to set); values of secrets never appear in it.
+ * An empty or blank variable counts as not set; values are trimmed.
+ */
+export function loadConfig(env: Environment): Config {
+  const problems: FieldProblem[] = [];
+  const warnings: string[] = [];
+  const report: Report = (path, code, message) => problems.push({ path, code, message });
+
+  reportUnknown(env, report, warnings);
+  const values = readAll(env, report);
+  checkTogether(values, env, report, warnings);
+  if (problems.length > 0) {
+    const lines = problems.map((p) => `  ${p.path}: ${p.message}`).join("\n");
+    throw new OarsError("CONFIG_INVALID", { problems: lines }, { errors: problems });
+  }
+  return assemble(values, warnings);
+}
+
+function reportUnknown(env: Environment, report: Report, warnings: string[]): void {
+  const known = Object.keys(variables);
+  const names = new Set([
+    ...known,
+    ...Object.values(variables).flatMap((v) => v.aliases as readonly string[]),
+  ]);
+  for (const [name, value] of Object.entries(env)) {
+    if (names.has(name) || !value?.trim()) continue;
+    const successor = Object.hasOwn(retired, name) ? retired[name] : undefined;
+    if (successor) {
+      if (name.startsWith("OARS_")) report(name, "retired", `is no longer read: ${successor}`);
+      else warnings.push(`${name} is not read: ${successor}.`);
+    } else if (name.startsWith("OARS_") && !otherPrograms.some((pattern) => pattern.test(name))) {
+      const near = nearName(name, known);
+      report(
+        name,
+        "unknown",
+        `is not a variable of this server; ${near ? `did you mean ${near}?` : "remove it"}`,
+      );
+    }
+  }
+}
+
+/** Reads every variable; one that cannot be read is reported and left null, and the rest goes on. */
+function readAll(env: Environment, report: Report): Values {
+  const stage = ["OARS_ENV", ...variables.OARS_ENV.aliases].map((n) => env[n]?.trim()).find(Boolean);
+  const preset: Preset = stage === "production" ? "production" : "development";
+  const read = (name: string, variable: Variable<unknown>): unknown => {
+    const set = [name, ...variable.aliases].flatMap((n) => {
+      const text = env[n]?.trim();
+      return text ? [{ name: n, text }] : [];
+    });
+    const first = set[0];
+    for (const other of set.slice(1)) {
+      if (first && other.text !== first.text) {
+        report(
+          first.name,
+          "conflict",
+          `and ${other.name} name the same setting but differ; set only ${name}`,
+        );
+      }
+    }
+    const text = first?.text ?? variable.preset[preset];
+    if (text === null) return null;
+    const result = variable.reader.schema.safeParse(text);
+    if (result.success) return result.data;
+    const shown = variable.secret ? "what is set cannot be used" : `\`${text}\` cannot be used`;
+    const hint = text.startsWith("tcp://")
+      ? " (Kubernetes sets it for a Service: enableServiceLinks: false)"
+      : "";
+    report(first?.name ?? name, "invalid", `${shown}${hint}; set ${variable.reader.type}`);
+    return null;
+  };
+  const entries = Object.entries(variables).map(([name, variable]) => [name, read(name, variable)] as const);
+  return Object.fromEntries(entries) as Values; // one entry per variable, read by its own reader; nulls are reported
+}
+
+/** What no variable can be judged by alone. */
+function checkTogether(v: Values, env: Environment, report: Report, warnings: string[]): void {
+  const isSet = (name: VariableName): boolean =>
+    [name, ...variables[name].aliases].some((n) => Boolean(env[n]?.trim()));
+  if (v.OARS_STORE === "postgres" && !isSet("OARS_POSTGRES_URL")) {
+    report(
+      "OARS_POSTGRES_URL",
+      "missing",
+      `is needed by OARS_STORE=postgres; set ${variables.OARS_POSTGRES_URL.reader.type}`,
+    );
+  }
+  if (v.OARS_STORE === "pglite" && !isSet("OARS_STORE") && isSet("OARS_POSTGRES_URL")) {
+    if (env.OARS_POSTGRES_URL?.trim()) {
+      report(
+        "OARS_STORE",
+        "missing",
+        "is not set though OARS_POSTGRES_URL is; set OARS_STORE=postgres, or pglite to ignore the URL",
+      );
+    } else warnings.push("DATABASE_URL is ignored; set OARS_STORE=postgres to use it.");
+  }
+  if (v.OARS_ENV === "production") checkProduction(v, isSet, report, warnings);
+}
+
+function checkProduction(
+  v: Values,
+  isSet: (name: VariableName) => boolean,
+  report: Report,
+  warnings: string[],
+): void {
+  for (const name of ["OARS_DATA_ENCRYPTION_KEY", "OARS_JWT_SECRET", "OARS_PUBLIC_URL"] as const) {
+    if (!isSet(name))
+      report(name, "missing", `production has no default for it; set ${variables[name].reader.type}`);
+  }
+  const signing = decodeKey(v.OARS_JWT_SECRET?.reveal() ?? "");
+  if (
+    signing &&
+    v.OARS_DATA_ENCRYPTION_KEY &&
+    Buffer.compare(signing, v.OARS_DATA_ENCRYPTION_KEY.reveal()) === 0
+  ) {
+    report("OARS_JWT_SECRET", "reused", "is the data encryption key; set another one");
+  }
+  if (v.OARS_FAULT_POINT !== null) {
+    report("OARS_FAULT_POINT", "forbidden", "would kill a production process; remove it");
+  }
+  if (v.OARS_CORS_ORIGINS?.includes("*")) {
+    report(
+      "OARS_CORS_ORIGINS",
+      "forbidden",
+      "`*` opens the API to every page; set the origins of your own pages",
+    );
+  }
+  if (!v.OARS_RATE_LIMIT_ENABLED)
+    warnings.push("Request rates are not limited (OARS_RATE_LIMIT_ENABLED=false).");
+  if (v.OARS_STORE === "pglite") {
+    warnings.push(
+      "The embedded database survives a killed process but not a loss of power; OARS_STORE=postgres does.",
+    );
+  }
+  if (v.OARS_PUBLIC_URL?.startsWith("http:")) {
+    warnings.push("OARS_PUBLIC_URL is not https: keys and tokens travel in the clear.");
+  }
+}
+
+function assemble(v: Values, warnings: readonly string[]): Config {
+  const publicUrl = v.OARS_PUBLIC_URL ?? `http://localhost:${v.OARS_PORT}`;
+  return {
+    env: v.OARS_ENV,
+    dataDir: v.OARS_DATA_DIR,
+    logLevel: v.OARS_LOG_LEVEL,
+    shutdownTimeoutMs: v.OARS_SHUTDOWN_TIMEOUT_MS,
+    faultPoint: v.OARS_FAULT_POINT,
+    http: {
+      host: v.OARS_HOST,
+      port: v.OARS_PORT,
+      publicUrl,
+      corsOrigins: v.OARS_CORS_ORIGINS,
+      bodyLimit: v.OARS_BODY_LIMIT,
+      rateLimit: {
+        enabled: v.OARS_RATE_LIMIT_ENABLED,
+        windowMs: v.OARS_RATE_LIMIT_WINDOW_MS,
+        max: v.OARS_RATE_LIMIT_MAX,
+      },
+    },
+    store: storeOf(v),
+    keys: { dataEncryption: v.OARS_DATA_ENCRYPTION_KEY, jwt: v.OARS_JWT_SECRET },
+    limits: { maxConcurrency: v.OARS_MAX_CONCURRENCY, defaultMaxParallel: v.OARS_DEFAULT_MAX_PARALLEL },
+    egressAllow: v.OARS_EGRESS_ALLOW,
+    logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host,
+    warnings,
+  };
+}
+
+const storeOf = (v: Values): Config["store"] =>
+  v.OARS_STORE === "postgres" && v.OARS_POSTGRES_URL
+    ? { kind: "postgres", url: v.OARS_POSTGRES_URL, poolSize: v.OARS_POSTGRES_POOL }
+    : { kind: "pglite", dataDir: v.OARS_DATA_DIR };

@@ -1,0 +1,118 @@
+/**
+ * How the text of a variable becomes a value. Each reader is a zod schema from the trimmed text and carries
+ * the words with which the reference names its type. Messages say what to set, in the form "set …".
+ */
+import ipaddr from "ipaddr.js";
+import { z } from "zod";
+import { decodeKey, Secret } from "./secret.ts";
+
+export interface Reader<T> {
+  readonly type: string;
+  readonly schema: z.ZodType<T, string>;
+}
+
+const reader = <T>(type: string, read: (text: string) => T | undefined): Reader<T> => ({
+  type,
+  schema: z.string().transform((text, context) => {
+    const value = read(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: "custom", message: `set ${type}` });
+    return z.NEVER;
+  }),
+});
+
+const units: Readonly<Record<string, number>> = { "": 1, KIB: 1024, MIB: 1024 ** 2 };
+const words = new Map([
+  ...["true", "1", "yes", "on"].map((word) => [word, true] as const),
+  ...["false", "0", "no", "off"].map((word) => [word, false] as const),
+]);
+
+export const text = (type: string, shape: RegExp = /^[^\0]+$/): Reader<string> =>
+  reader(type, (value) => (shape.test(value) ? value : undefined));
+
+export const oneOf = <const T extends string>(...choices: readonly T[]): Reader<T> =>
+  reader(choices.map((c) => `\`${c}\``).join(" or "), (value) => choices.find((c) => c === value));
+
+export const yesOrNo: Reader<boolean> = reader("`true` or `false`", (value) =>
+  words.get(value.toLowerCase()),
+);
+
+export const whole = (min: number, max: number, unit = ""): Reader<number> =>
+  reader(`a whole number${unit && ` of ${unit}`} from ${min} to ${max}`, (value) => {
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : -1;
+    return number >= min && number <= max ? number : undefined;
+  });
+
+export const bytes = (min: number, max: number): Reader<number> =>
+  reader(`bytes from ${min} to ${max}, also as \`512KiB\` or \`8MiB\``, (value) => {
+    const [, digits, unit] = /^(\d{1,12})(|kib|mib)$/i.exec(value) ?? [];
+    const number = Number(digits) * (units[(unit ?? "").toUpperCase()] ?? Number.NaN);
+    return number >= min && number <= max ? number : undefined;
+  });
+
+/** An http or https URL without credentials, query or fragment; kept without a trailing slash. */
+export const webAddress: Reader<string> = reader(
+  "an http or https URL such as `https://oars.example.com`",
+  (value) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
+      return undefined;
+    }
+    return url.href.replace(/\/+$/, "");
+  },
+);
+
+export const postgresUrl: Reader<Secret<string>> = reader(
+  "a URL such as `postgres://user:password@host:5432/database`",
+  (value) => (URL.canParse(value) && /^postgres(ql)?:\/\/./.test(value) ? new Secret(value) : undefined),
+);
+
+/** Origins as browsers send them: scheme, host, port; or a lone `*`. */
+export const origins: Reader<readonly string[]> = reader(
+  "a comma list of origins such as `https://app.example.com`, or `*`",
+  (value) => {
+    const list = commaList(value);
+    const isOrigin = (o: string): boolean => URL.canParse(o) && /^https?:/.test(o) && new URL(o).origin === o;
+    return list.every((o) => isOrigin(o) || (o === "*" && list.length === 1)) ? list : undefined;
+  },
+);
+
+/** Address blocks; a lone address is a block of one. */
+export const addressBlocks: Reader<readonly string[]> = reader(
+  "a comma list of address blocks such as `10.1.0.0/16,fd00::/8`",
+  (value) => {
+    const list = commaList(value).map(toBlock);
+    return list.every((block) => block !== undefined) ? list : undefined;
+  },
+);
+
+export const key32: Reader<Secret<Uint8Array>> = reader(
+  "32 random bytes as 64 hex digits or base64 (make one: `openssl rand -base64 32`)",
+  (value) => {
+    const key = decodeKey(value);
+    return key && new Set(key).size > 8 ? new Secret(key) : undefined;
+  },
+);
+
+/** A text of at least 32 characters that is neither a placeholder nor a repetition. */
+export const passphrase: Reader<Secret<string>> = reader(
+  "at least 32 random characters (make them: `openssl rand -base64 48`)",
+  (value) => {
+    const placeholder = /change[-_ ]?me|change[-_ ]?this|insecure|your[-_ ]secret|placeholder|example/i.test(
+      value,
+    );
+    return value.length >= 32 && new Set(value).size > 8 && !placeholder ? new Secret(value) : undefined;
+  },
+);
+
+const commaList = (value: string): string[] =>
+  value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+
+function toBlock(value: string): string | undefined {
+  if (ipaddr.isValidCIDR(value)) return value;
+  if (!ipaddr.isValid(value) || /^\d+$/.test(value)) return undefined;
+  return `${value}/${ipaddr.parse(value).kind() === "ipv4" ? 32 : 128}`;
+}

@@ -1,0 +1,223 @@
+/**
+ * Every environment variable that the server reads, in one table: the reader, the aliases under which the
+ * seed systems knew it, the default, and the words of the reference. The configuration reference and
+ * `.env.example` are generated from here, so a variable that is not in this table does not exist.
+ */
+import * as read from "./readers.ts";
+
+export type Preset = "development" | "production";
+
+export interface Variable<T> {
+  readonly group: "Process" | "HTTP" | "Store" | "Secrets" | "Limits" | "Network" | "Log";
+  readonly reader: read.Reader<T>;
+  /** The text that stands in when nothing is set; null where there is none. */
+  readonly preset: Readonly<Record<Preset, string | null>>;
+  /** What happens when there is no default and nothing is set. */
+  readonly otherwise?: string;
+  readonly aliases: readonly string[];
+  readonly description: string;
+  readonly secret: boolean;
+}
+
+type Words = Pick<Variable<unknown>, "group" | "description"> &
+  Partial<Pick<Variable<unknown>, "aliases" | "secret">>;
+type Always<T> = Variable<T> & { readonly always: true };
+type Sometimes<T> = Variable<T> & { readonly always: false };
+
+/** A variable with a default: it always has a value. */
+const always = <T>(
+  reader: read.Reader<T>,
+  preset: string | Record<Preset, string>,
+  words: Words,
+): Always<T> => ({
+  aliases: [],
+  secret: false,
+  ...words,
+  reader,
+  always: true,
+  preset: typeof preset === "string" ? { development: preset, production: preset } : preset,
+});
+
+/** A variable without a default; `otherwise` says what its absence means. */
+const sometimes = <T>(reader: read.Reader<T>, otherwise: string, words: Words): Sometimes<T> => ({
+  aliases: [],
+  secret: false,
+  ...words,
+  reader,
+  always: false,
+  otherwise,
+  preset: { development: null, production: null },
+});
+
+export const variables = {
+  OARS_ENV: always(read.oneOf("development", "production"), "development", {
+    group: "Process",
+    aliases: ["CALIBER_ENVIRONMENT"],
+    description:
+      "The preset. `production` listens on every address, limits request rates and refuses missing or default secrets.",
+  }),
+  OARS_DATA_DIR: always(read.text("a directory"), ".oars", {
+    group: "Process",
+    description: "Where the embedded database and, in development, the generated secrets are kept.",
+  }),
+  OARS_LOG_LEVEL: always(
+    read.oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
+    { development: "info", production: "info" },
+    { group: "Process", aliases: ["LOG_LEVEL"], description: "The least severe log line that is written." },
+  ),
+  OARS_SHUTDOWN_TIMEOUT_MS: always(read.whole(0, 600_000, "milliseconds"), "15000", {
+    group: "Process",
+    description:
+      "How long a stopping process waits for requests and steps under way. What is left is taken over by another worker.",
+  }),
+  OARS_FAULT_POINT: sometimes(
+    read.text("the name of a fault point", /^[a-z][a-z0-9.-]*$/),
+    "no fault is injected",
+    {
+      group: "Process",
+      description: "Crash tests only: the process kills itself at this point. Refused in production.",
+    },
+  ),
+
+  OARS_HOST: always(
+    read.text("an address or host name to listen on", /^[A-Za-z0-9.:_-]+$/),
+    { development: "127.0.0.1", production: "0.0.0.0" },
+    {
+      group: "HTTP",
+      aliases: ["CALIBER_API_BIND"],
+      description: "The address to listen on. Development is not reachable from other machines.",
+    },
+  ),
+  OARS_PORT: always(read.whole(0, 65_535), "8080", {
+    group: "HTTP",
+    aliases: ["PORT"],
+    description: "The port to listen on; 0 takes a free one.",
+  }),
+  OARS_PUBLIC_URL: sometimes(read.webAddress, "`http://localhost:<port>`; production must set it", {
+    group: "HTTP",
+    description:
+      "The address under which callers reach this server; links, tokens and the log origin carry it.",
+  }),
+  OARS_CORS_ORIGINS: always(read.origins, "", {
+    group: "HTTP",
+    aliases: ["CALIBER_CORS_ORIGINS"],
+    description:
+      "Other origins whose pages may call the API. Empty: only the server's own. Production refuses `*`.",
+  }),
+  OARS_BODY_LIMIT: always(read.bytes(1024, 52_428_800), "1MiB", {
+    group: "HTTP",
+    aliases: ["OARS_BODY_LIMIT_BYTES"],
+    description: "The largest request body.",
+  }),
+  OARS_RATE_LIMIT_ENABLED: always(
+    read.yesOrNo,
+    { development: "false", production: "true" },
+    {
+      group: "HTTP",
+      aliases: ["CALIBER_RATE_LIMIT_ENABLED"],
+      description: "Whether requests are limited per principal, and per address before authentication.",
+    },
+  ),
+  OARS_RATE_LIMIT_WINDOW_MS: always(read.whole(1000, 3_600_000, "milliseconds"), "60000", {
+    group: "HTTP",
+    aliases: ["WAF_RATE_LIMIT_WINDOW_MS"],
+    description: "The window over which requests are counted.",
+  }),
+  OARS_RATE_LIMIT_MAX: always(read.whole(1, 10_000_000), "1800", {
+    group: "HTTP",
+    aliases: ["WAF_RATE_LIMIT_MAX_REQUESTS"],
+    description: "Requests that one caller may make in a window (1800 a minute is 30 a second).",
+  }),
+
+  OARS_STORE: always(read.oneOf("pglite", "postgres"), "pglite", {
+    group: "Store",
+    description:
+      "`pglite`: embedded in this process, nothing to install, one process only, survives a killed process but not a loss of power. `postgres`: a PostgreSQL 15 or newer server, any number of processes.",
+  }),
+  OARS_POSTGRES_URL: sometimes(read.postgresUrl, "needed when `OARS_STORE=postgres`", {
+    group: "Store",
+    aliases: ["DATABASE_URL"],
+    secret: true,
+    description: "How to reach PostgreSQL.",
+  }),
+  OARS_POSTGRES_POOL: always(read.whole(2, 500), "10", {
+    group: "Store",
+    description:
+      "Connections to PostgreSQL that serve requests; the system pool and the committer open a few more.",
+  }),
+
+  OARS_DATA_ENCRYPTION_KEY: sometimes(
+    read.key32,
+    "made once and kept in the data directory; production must set it",
+    {
+      group: "Secrets",
+      secret: true,
+      description:
+        "The key that wraps every tenant's data key. Whoever loses it loses all sealed data: keep a copy apart from the backups.",
+    },
+  ),
+  OARS_JWT_SECRET: sometimes(
+    read.passphrase,
+    "made once and kept in the data directory; production must set it",
+    {
+      group: "Secrets",
+      aliases: ["CALIBER_JWT_SECRET"],
+      secret: true,
+      description: "Signs session tokens. Changing it ends every session.",
+    },
+  ),
+
+  OARS_MAX_CONCURRENCY: always(read.whole(1, 100_000), "1000", {
+    group: "Limits",
+    aliases: ["ORCHESTRATION_MAX_CONCURRENCY"],
+    description: "Runs that this process executes at the same time. Waiting runs do not count.",
+  }),
+  OARS_DEFAULT_MAX_PARALLEL: always(read.whole(1, 1000), "4", {
+    group: "Limits",
+    aliases: ["ORCHESTRATION_DEFAULT_MAX_PARALLEL"],
+    description: "Steps of one run that execute at the same time when the flow does not say.",
+  }),
+
+  OARS_EGRESS_ALLOW: always(read.addressBlocks, "", {
+    group: "Network",
+    description:
+      "Private address blocks that connectors may reach. Public addresses are open; loopback, private and link-local ones are refused unless listed here.",
+  }),
+
+  OARS_LOG_ORIGIN: sometimes(
+    read.text("a name without spaces or `+`, such as `oars.example.com`", /^[^\s+]{1,200}$/),
+    "the host of the public URL",
+    {
+      group: "Log",
+      description:
+        "The name under which receipt logs are signed. Verifiers pin it: choose it once and never change it.",
+    },
+  ),
+} as const;
+
+export type VariableName = keyof typeof variables;
+
+/** The values of all variables, read. Those without a default may be null. */
+export type Values = {
+  readonly [K in VariableName]: (typeof variables)[K] extends Always<infer T>
+    ? T
+    : (typeof variables)[K] extends Sometimes<infer T>
+      ? T | null
+      : never;
+};
+
+/** Names with our prefix that other programs of the house read; the server leaves them alone. */
+export const otherPrograms: readonly RegExp[] = [
+  /^OARS_(URL|API_KEY|TOKEN|TENANT)$/, // command line and SDK
+  /^OARS_(TEST|BENCH|DEMO)_/,
+  /^OARS_SERVICE_(HOST|PORT)|^OARS_PORT_\d+_/, // Kubernetes, for a Service named oars
+];
+
+/** Names of the seed systems that no longer do anything, with what took their place. */
+export const retired: Readonly<Record<string, string>> = {
+  CALIBER_API_KEYS: "API keys belong to principals now; issue one for each principal",
+  OARS_VAULT_KEY: "one key protects all sealed data; set OARS_DATA_ENCRYPTION_KEY",
+  OARS_API_TOKENS: "API keys belong to principals now; issue one for each principal",
+  OARS_RATE_LIMIT_RPM: "set OARS_RATE_LIMIT_MAX, which counts per OARS_RATE_LIMIT_WINDOW_MS",
+  OARS_ALLOW_INSECURE_DEFAULTS: "production has no insecure mode; run with OARS_ENV=development instead",
+};
