@@ -1,0 +1,116 @@
+/**
+ * Frame of sealed bytes: `01 | key number (4, big endian) | nonce (24) | tag (16) | ciphertext`, sealed by
+ * XAES-256-GCM under the tenant's data key of that number. Tenant and purpose are associated data, so bytes
+ * moved to another tenant, secret or use do not open.
+ */
+import { OarsError } from "#platform/kernel";
+import { toXaesKey, type XaesKey, xaesOpen, xaesSeal } from "./xaes.ts";
+
+/** Secrets as the API shows them: everything but the value. */
+export interface SecretInfo {
+  readonly id: string;
+  readonly name: string;
+  /** 1 when first stored, one more each time the value is replaced. */
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly createdBy: string | null;
+  readonly updatedAt: Date;
+  readonly updatedBy: string | null;
+}
+
+/** A tenant's data keys by number; the highest one seals. */
+export interface KeyRing {
+  readonly tenantId: string;
+  readonly current: number;
+  readonly keys: ReadonlyMap<number, XaesKey>;
+}
+
+/** A tenant's data keys as the database keeps them. */
+export interface WrappedKey {
+  readonly number: number;
+  readonly kekId: string;
+  readonly wrapped: Uint8Array;
+}
+
+const format = 1;
+const headerBytes = 5;
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+/** Throws REQUEST_INVALID unless the text may name a secret. */
+export function checkSecretName(name: string): void {
+  if (namePattern.test(name)) return;
+  const message =
+    "must be 1 to 100 letters, digits, dots, dashes or underscores and start with a letter or digit";
+  throw new OarsError("REQUEST_INVALID", {}, { errors: [{ path: "name", code: "format", message }] });
+}
+
+export const purposeOfSecret = (name: string): string => `secret/${name}`;
+
+export function sealWith(ring: KeyRing, purpose: string, plain: Uint8Array): Uint8Array {
+  const key = ring.keys.get(ring.current);
+  if (!key) throw new Error("a key ring without its current key");
+  const header = Buffer.alloc(headerBytes);
+  header[0] = format;
+  header.writeUInt32BE(ring.current, 1);
+  return Buffer.concat([header, xaesSeal(key, plain, associated(ring.tenantId, purpose))]);
+}
+
+/** Number of the data key that sealed these bytes; undefined when they are not sealed bytes of this format. */
+export const keyNumberOf = (sealed: Uint8Array): number | undefined =>
+  sealed.length > headerBytes && sealed[0] === format
+    ? new DataView(sealed.buffer, sealed.byteOffset).getUint32(1)
+    : undefined;
+
+/** The plain bytes; throws SECRET_UNREADABLE, naming `name`, when they are not what was sealed for this purpose. */
+export function openWith(
+  ring: KeyRing,
+  purpose: string,
+  sealed: Uint8Array,
+  name: string = purpose,
+): Uint8Array {
+  const key = ring.keys.get(keyNumberOf(sealed) ?? 0);
+  if (!key)
+    throw new OarsError("SECRET_UNREADABLE", { name }, { cause: new Error("its data key is not there") });
+  try {
+    return xaesOpen(key, sealed.subarray(headerBytes), associated(ring.tenantId, purpose));
+  } catch (cause) {
+    throw new OarsError("SECRET_UNREADABLE", { name }, { cause });
+  }
+}
+
+/** Wraps a new data key for the database. */
+export const wrapKey = (kek: XaesKey, tenantId: string, number: number, dataKey: Uint8Array): Uint8Array =>
+  xaesSeal(kek, dataKey, associated(tenantId, `data-key/${number}`));
+
+/** The ring of those keys that the key-encryption key unwraps; the newest one must be among them. */
+export function toKeyRing(
+  kek: XaesKey,
+  kekId: string,
+  tenantId: string,
+  rows: readonly WrappedKey[],
+): KeyRing {
+  const keys = new Map<number, XaesKey>();
+  let newest: WrappedKey | undefined;
+  for (const row of rows) {
+    if (!newest || row.number > newest.number) newest = row;
+    try {
+      keys.set(
+        row.number,
+        toXaesKey(xaesOpen(kek, row.wrapped, associated(tenantId, `data-key/${row.number}`))),
+      );
+    } catch {
+      // Left out: what it sealed answers SECRET_UNREADABLE, and so does the newest one below.
+    }
+  }
+  if (!newest || !keys.has(newest.number)) {
+    const cause = new Error(
+      `the data key is wrapped by key ${newest?.kekId}; the configured key is ${kekId}`,
+    );
+    throw new OarsError("SECRET_UNREADABLE", { name: "of the tenant" }, { cause });
+  }
+  return { tenantId, current: newest.number, keys };
+}
+
+/** Unambiguous: a tenant id is a UUID and holds no zero byte. */
+const associated = (tenantId: string, purpose: string): Uint8Array =>
+  Buffer.from(`oars/sealed/${format}\0${tenantId}\0${purpose}`);
