@@ -1,0 +1,158 @@
+/**
+ * The signed receipt, version 1. Integers stay within 2^53-1, there are no fractions (money is minor
+ * units or a decimal string), texts are well-formed Unicode, times are RFC 3339 UTC with milliseconds,
+ * ids are TypeIDs. Arguments, results and personal data are never in clear: they are disclosures (`_sd`).
+ */
+import type { Json } from "./canonical.ts";
+
+export const receiptTypes = [
+  "action.decision",
+  "approval.requested",
+  "approval.vote",
+  "approval.resolved",
+  "approval.expired",
+  "approval.consumed",
+  "execution.started",
+  "execution.finished",
+  "run.started",
+  "run.finished",
+  "flow.published",
+  "policy.published",
+  "policy.mode_changed",
+  "tool.definition_changed",
+  "key.rotated",
+  "log.checkpoint_witnessed",
+  "privacy.erased",
+  "export.created",
+  "breakglass.used",
+] as const;
+
+export type ReceiptType = (typeof receiptTypes)[number];
+
+export const decisionEffects = ["allow", "deny", "require_approval", "quarantine"] as const;
+export const approvalStates = [
+  "pending",
+  "approved",
+  "rejected",
+  "expired",
+  "cancelled",
+  "consumed",
+] as const;
+export const outcomeStatuses = [
+  "completed",
+  "failed",
+  "tool_error",
+  "protocol_error",
+  "timeout",
+  "cancelled",
+  "not_executed",
+  "unknown",
+] as const;
+
+/** Where a receipt belongs in a run. `hash` is the content digest of the flow version, `sha256:<hex>`. */
+export interface ReceiptRun {
+  readonly id: string;
+  readonly step?: string;
+  readonly flow?: string;
+  readonly version?: string;
+  readonly hash?: string;
+}
+
+/** What was proposed. `digest` is `sha256:<hex>` of the canonical ActionBinding that approvals bind to. */
+export interface ReceiptAction {
+  readonly id: string;
+  readonly protocol?: string;
+  readonly server?: string;
+  readonly tool?: string;
+  readonly tool_def?: string;
+  readonly operation?: string;
+  readonly target?: string;
+  readonly env?: string;
+  readonly digest?: string;
+  readonly idempotency?: string;
+}
+
+/** Who acted: the agent (or service), the user it acted for, and the delegation chain from user to agent. */
+export interface ReceiptPrincipal {
+  readonly agent?: string;
+  readonly agent_key?: string;
+  readonly user?: string;
+  readonly chain?: readonly string[];
+  readonly auth?: { readonly [name: string]: Json };
+}
+
+export interface ReceiptDecision {
+  readonly effect: (typeof decisionEffects)[number];
+  readonly reasons?: readonly string[];
+  readonly errors?: readonly string[];
+  readonly obligations?: readonly string[];
+  readonly policy?: {
+    readonly bundle?: string;
+    readonly version?: string;
+    readonly engine?: string;
+    readonly schema?: string;
+  };
+  readonly entities?: string;
+  readonly context?: string;
+  readonly mode?: "enforce" | "shadow";
+  readonly message?: string;
+}
+
+/** `votes` are `sha256:<hex>` digests of the vote receipts. */
+export interface ReceiptApproval {
+  readonly request: string;
+  readonly state: (typeof approvalStates)[number];
+  readonly quorum?: { readonly need: number; readonly got: number };
+  readonly role?: string;
+  readonly voter?: string;
+  readonly vote?: string;
+  readonly votes?: readonly string[];
+  readonly expires?: string;
+}
+
+export interface ReceiptOutcome {
+  readonly status: (typeof outcomeStatuses)[number];
+  readonly code?: string;
+  readonly http?: number;
+  readonly latency_ms?: number;
+  readonly attempt?: number;
+}
+
+/** Which fields were declared by the caller, observed by us, or reported by the other system. */
+export interface ReceiptEvidence {
+  readonly declared?: readonly string[];
+  readonly observed?: readonly string[];
+  readonly upstream_reported?: readonly string[];
+}
+
+/** Ids of other receipts (`rct_…`); `task` names a task of another protocol. */
+export interface ReceiptLinks {
+  readonly parent?: string | null;
+  readonly supersedes?: string | null;
+  readonly task?: string;
+}
+
+export interface ReceiptBody {
+  readonly v: 1;
+  readonly typ: ReceiptType;
+  readonly rid: string;
+  /** 128 random bits, base64url: makes the leaf hash hide the body. */
+  readonly nonce: string;
+  /** The tenant's issuer URL; a trust key counts only for its own issuer. */
+  readonly iss: string;
+  /** Origin of the log that will hold the receipt. */
+  readonly log: string;
+  readonly ts: string;
+  readonly clock?: { readonly src: string; readonly skew_ms: number };
+  readonly run?: ReceiptRun;
+  readonly action?: ReceiptAction;
+  readonly principal?: ReceiptPrincipal;
+  readonly decision?: ReceiptDecision;
+  readonly approval?: ReceiptApproval;
+  readonly outcome?: ReceiptOutcome;
+  readonly evidence?: ReceiptEvidence;
+  readonly trace?: string;
+  readonly links?: ReceiptLinks;
+  readonly _sd?: readonly string[];
+  readonly _sd_alg?: "sha-256";
+}

@@ -1,0 +1,110 @@
+/** Receipt and log formats of OARS and their offline verifier. No dependencies; runs in browsers. */
+export {
+  approvalStates,
+  decisionEffects,
+  outcomeStatuses,
+  type ReceiptAction,
+  type ReceiptApproval,
+  type ReceiptBody,
+  type ReceiptDecision,
+  type ReceiptEvidence,
+  type ReceiptLinks,
+  type ReceiptOutcome,
+  type ReceiptPrincipal,
+  type ReceiptRun,
+  type ReceiptType,
+  receiptTypes,
+} from "./body.ts";
+export { type BodyProblem, type BodyVerdict, checkBody } from "./body-schema.ts";
+export { fromBase64, fromBase64Url, fromHex, toBase64, toBase64Url, toHex } from "./bytes.ts";
+export { canonicalJson, type Json } from "./canonical.ts";
+export { type Checkpoint, formatTreeHead, parseCheckpoint, type TreeHead } from "./checkpoint.ts";
+export { createWebCrypto, type Sha256, type VerifyCrypto } from "./crypto.ts";
+export {
+  checkDisclosures,
+  type Disclosure,
+  decodeDisclosure,
+  disclosureDigest,
+  encodeDisclosure,
+  formatSdJwt,
+  parseSdJwt,
+  type SdJwt,
+} from "./disclosure.ts";
+export {
+  bundleFormat,
+  type Evidence,
+  isBundle,
+  parseEvidence,
+  type ReceiptBundle,
+  splitEvidence,
+} from "./evidence.ts";
+export { FormatError } from "./format-error.ts";
+export { type CompactJws, parseJws, receiptHeader, receiptTyp, thumbprint } from "./jws.ts";
+export {
+  consistencyNodes,
+  consistencyProof,
+  type Hash,
+  inclusionNodes,
+  inclusionProof,
+  leafHash,
+  leavesReader,
+  type NodeId,
+  type NodeReader,
+  nodeHash,
+  receiptLeaf,
+  rootHash,
+  rootNodes,
+} from "./merkle.ts";
+export { verifyConsistency, verifyInclusion } from "./merkle-verify.ts";
+export {
+  formatSignature,
+  formatVkey,
+  isKeyName,
+  type Note,
+  type NoteKey,
+  type NoteSignature,
+  type NoteVerdict,
+  noteKey,
+  parseNote,
+  parseVkey,
+  verifyNote,
+} from "./note.ts";
+export {
+  type Check,
+  type CheckName,
+  type Checks,
+  checkNames,
+  exitCodes,
+  type ReceiptReport,
+  type Verdict,
+  verdictOf,
+  worstExit,
+} from "./report.ts";
+export { sha256 } from "./sha256.ts";
+export {
+  appendLeaves,
+  type ChangedTile,
+  edgeTiles,
+  parseTilePath,
+  type TileId,
+  type TileReader,
+  tileKey,
+  tileOf,
+  tilePath,
+  tileReader,
+  tilesOf,
+  tileWidth,
+  tileWidthAt,
+} from "./tiles.ts";
+export { formatTlogProof, parseTlogProof, type TlogProof, tlogProofHeader } from "./tlog-proof.ts";
+export {
+  isTrustDocument,
+  publicKeyFromPem,
+  type ReceiptKey,
+  readTrust,
+  type TrustDocument,
+  type TrustedTenant,
+  type TrustItem,
+} from "./trust.ts";
+export { createVerifier, type Verifier, type VerifyOptions, verifyReceipt } from "./verify.ts";
+export type { EarlierCheckpoint } from "./verify-log.ts";

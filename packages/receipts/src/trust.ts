@@ -1,0 +1,110 @@
+/**
+ * Trust keys: what a verifier believes before it reads a receipt. A key counts only for the tenant,
+ * issuer and log of the document that it came in, and only for its own use.
+ */
+import { equalBytes, fromBase64, fromBase64Url } from "./bytes.ts";
+import type { Sha256 } from "./crypto.ts";
+import { FormatError } from "./format-error.ts";
+import { thumbprint } from "./jws.ts";
+import { type NoteKey, noteKey, parseVkey } from "./note.ts";
+
+/** Answer of `GET /v1/trust/tenants/:tenantId/keys`. */
+export interface TrustDocument {
+  readonly tenantId: string;
+  /** Origin line of the tenant's log. */
+  readonly origin: string;
+  /** `iss` of the tenant's receipts. */
+  readonly issuer: string;
+  readonly items: readonly TrustItem[];
+}
+
+export interface TrustItem {
+  /** RFC 7638 thumbprint; `kid` of receipts. */
+  readonly keyId: string;
+  readonly tenantId: string;
+  readonly use: "receipt" | "log";
+  readonly status: "active" | "retired" | "revoked";
+  readonly createdAt: string;
+  readonly rotatedAt: string | null;
+  readonly publicKeyPem: string;
+  readonly jwk: {
+    readonly kty: "OKP";
+    readonly crv: "Ed25519";
+    readonly x: string;
+    readonly [name: string]: unknown;
+  };
+  /** Of log keys. */
+  readonly vkey?: string;
+}
+
+export interface ReceiptKey {
+  readonly keyId: string;
+  readonly publicKey: Uint8Array;
+  readonly status: TrustItem["status"];
+  readonly rotatedAt: string | null;
+}
+
+/** One tenant's keys, ready for use. */
+export interface TrustedTenant {
+  readonly tenantId: string;
+  readonly origin: string;
+  readonly issuer: string;
+  readonly receiptKeys: ReadonlyMap<string, ReceiptKey>;
+  readonly logKeys: readonly NoteKey[];
+}
+
+const spki = Uint8Array.of(0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00);
+
+/** The 32 raw bytes of an Ed25519 public key in PEM (RFC 8410). Throws FormatError. */
+export function publicKeyFromPem(pem: string): Uint8Array {
+  const [, body] =
+    /^-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)\s+-----END PUBLIC KEY-----\s*$/.exec(pem) ?? [];
+  const der = fromBase64((body ?? "").replaceAll(/\s/g, ""));
+  if (der.length !== 44 || !equalBytes(der.subarray(0, 12), spki))
+    throw new FormatError("the PEM is not an Ed25519 public key");
+  return der.subarray(12);
+}
+
+function publicKeyOf(item: TrustItem, sha256: Sha256): Uint8Array {
+  if (item.jwk?.kty !== "OKP" || item.jwk.crv !== "Ed25519" || typeof item.jwk.x !== "string")
+    throw new FormatError(`key ${item.keyId} has no Ed25519 jwk`);
+  const raw = fromBase64Url(item.jwk.x);
+  if (raw.length !== 32) throw new FormatError(`key ${item.keyId} has not 32 bytes`);
+  if (thumbprint(item.jwk.x, sha256) !== item.keyId)
+    throw new FormatError(`key id ${item.keyId} is not the thumbprint of its jwk`);
+  if (item.publicKeyPem !== undefined && !equalBytes(publicKeyFromPem(item.publicKeyPem), raw))
+    throw new FormatError(`key ${item.keyId}: PEM and jwk are different keys`);
+  return raw;
+}
+
+/** Checks a trust document. Throws FormatError when any part of it contradicts another. */
+export function readTrust(document: unknown, sha256: Sha256): TrustedTenant {
+  const { tenantId, origin, issuer, items } = (document ?? {}) as Partial<TrustDocument>; // fields are checked next
+  if (
+    typeof tenantId !== "string" ||
+    typeof origin !== "string" ||
+    typeof issuer !== "string" ||
+    !Array.isArray(items)
+  )
+    throw new FormatError("not a trust document: it needs tenantId, origin, issuer and items");
+  const receiptKeys = new Map<string, ReceiptKey>();
+  const logKeys: NoteKey[] = [];
+  for (const item of items as TrustItem[]) {
+    // members are checked one by one
+    if (item?.tenantId !== tenantId) throw new FormatError(`key ${item?.keyId} belongs to another tenant`);
+    const publicKey = publicKeyOf(item, sha256);
+    if (item.use === "log") {
+      const key = noteKey(origin, publicKey, sha256);
+      if (item.vkey !== undefined && parseVkey(item.vkey, sha256).id !== key.id)
+        throw new FormatError(`log key ${item.keyId}: the vkey is another key or another log's`);
+      logKeys.push(key);
+    } else if (item.use === "receipt") {
+      const { keyId, status, rotatedAt = null } = item;
+      receiptKeys.set(keyId, { keyId, publicKey, status, rotatedAt });
+    }
+  }
+  return { tenantId, origin, issuer, receiptKeys, logKeys };
+}
+
+export const isTrustDocument = (value: unknown): value is TrustDocument =>
+  typeof value === "object" && value !== null && "issuer" in value && "origin" in value && "items" in value;
