@@ -2,6 +2,7 @@ export * from "./action.ts";
 export * from "./approval.ts";
 export * from "./connection.ts";
 export * from "./flow.ts";
+export * from "./flow-definition.ts";
 export * from "./health.ts";
 export * from "./id.ts";
 export * from "./page.ts";

@@ -1,4 +1,12 @@
 export {
+  type CompiledFlow,
+  type CompiledStep,
+  type CompiledWebhook,
+  checkParams,
+  compileFlow,
+} from "./compile.ts";
+export { ExpressionError } from "./expression.ts";
+export {
   compileJsonata,
   type JsonataCompiled,
   type JsonataExpression,
@@ -6,3 +14,9 @@ export {
   type JsonataResult,
   jsonataLimits,
 } from "./jsonata.ts";
+export { didYouMean } from "./near-names.ts";
+export type { CheckedParams } from "./param-values.ts";
+export { type ProblemCode, problemCodes, renderCodes } from "./problem-codes.ts";
+export type { StepKindCatalogue, StepKindInfo } from "./step-kinds.ts";
+export { compileTemplate, isTrue, type Scope, type Template } from "./template.ts";
+export { type FlowSourceInput, type Validation, validateDefinition } from "./validate.ts";

@@ -1,0 +1,101 @@
+/** From a source to a definition, or to everything that is wrong with it, told at once with its place. */
+import { type FlowDefinition, flowDefinition, flowLimits } from "@oars/contract";
+import { canonicalJson, digestOf, type FieldProblem } from "#platform/kernel";
+import { type ReadDefinition, readText, readValue } from "./definition-source.ts";
+import { toDraft } from "./draft.ts";
+import { checkGraph } from "./graph-checks.ts";
+import { checkParamDeclarations, checkWebhooks } from "./param-checks.ts";
+import { type Path, type Problem, placeProblems } from "./problems.ts";
+import { checkExpressions } from "./reference-checks.ts";
+import { schemaProblems } from "./schema-problems.ts";
+import { checkSteps } from "./step-checks.ts";
+import type { StepKindCatalogue } from "./step-kinds.ts";
+
+/** YAML or JSON text, or a JSON value. */
+export type FlowSourceInput = string | object;
+
+export type Validation =
+  | {
+      readonly valid: true;
+      readonly flow: string;
+      readonly version: string;
+      readonly hash: string;
+      readonly definition: FlowDefinition;
+      readonly problems: readonly [];
+    }
+  | { readonly valid: false; readonly problems: readonly FieldProblem[] };
+
+/** Never throws on any source. Pure, but for the catalogue of step kinds. */
+export function validateDefinition(source: FlowSourceInput, kinds: StepKindCatalogue): Validation {
+  if (typeof source === "string" && Buffer.byteLength(source) > flowLimits.definitionBytes) return tooLarge();
+  const read = typeof source === "string" ? readText(source) : readValue(source);
+  if (read.data === undefined)
+    return { valid: false, problems: placeProblems(read.problems, read.positions) };
+  const problems = [...read.problems, ...findProblems(read, kinds)];
+  if (problems.length > 0) return { valid: false, problems: placeProblems(problems, read.positions) };
+  const definition = read.data as FlowDefinition; // findProblems has held it against the schema
+  if (Buffer.byteLength(canonicalJson(definition)) > flowLimits.definitionBytes) return tooLarge();
+  return {
+    valid: true,
+    flow: definition.flow,
+    version: definition.version,
+    hash: digestOf(definition),
+    definition,
+    problems: [],
+  };
+}
+
+function findProblems({ data, problems: faults }: ReadDefinition, kinds: StepKindCatalogue): Problem[] {
+  const parsed = flowDefinition.safeParse(data);
+  const schema = parsed.success
+    ? []
+    : schemaProblems({ schema: flowDefinition, data, base: [] }, parsed.error.issues);
+  const draft = toDraft(data);
+  const { graph, problems: graphProblems } = checkGraph(draft);
+  const found = [
+    ...schema,
+    ...checkStepCount(draft.steps.size, parsed.success),
+    ...checkParamDeclarations(draft),
+    ...checkWebhooks(draft),
+    ...checkSteps(draft, kinds),
+    ...graphProblems,
+    ...checkExpressions(draft, graph),
+  ];
+  return withoutEchoes(found, faults);
+}
+
+function checkStepCount(count: number, fitsSchema: boolean): Problem[] {
+  const code = "FLOW_STEPS";
+  if (count > flowLimits.steps) {
+    return [
+      {
+        path: ["steps"],
+        code,
+        message: `has ${count} steps; at most ${flowLimits.steps} are allowed`,
+        on: "key",
+      },
+    ];
+  }
+  return count === 0 && fitsSchema
+    ? [{ path: ["steps"], code, message: "write at least one step", on: "key" }]
+    : [];
+}
+
+/** Drops what only follows from another problem: values that could not be read, triggers that are not there yet. */
+function withoutEchoes(found: readonly Problem[], faults: readonly Problem[]): Problem[] {
+  const unread = faults.filter(({ on }) => on !== "key").map(({ path }) => path);
+  const holders = found
+    .filter(({ code }) => code === "TRIGGER_UNAVAILABLE")
+    .map(({ path }) => path.slice(0, -1));
+  return found.filter(({ path, code }) => {
+    if (unread.some((prefix) => startsWith(path, prefix))) return false;
+    return code !== "FIELD_REQUIRED" || !holders.some((holder) => startsWith(path, holder));
+  });
+}
+
+const startsWith = (path: Path, prefix: Path): boolean => prefix.every((part, i) => path[i] === part);
+
+function tooLarge(): Validation {
+  const message = `the definition is larger than ${flowLimits.definitionBytes} bytes`;
+  return { valid: false, problems: [{ path: "", code: "FLOW_TOO_LARGE", message, line: 1, column: 1 }] };
+}
