@@ -1,0 +1,252 @@
+/** Proposing, performing and settling: the hot path of an action. */
+import type { Approvals } from "#act/approvals";
+import type { Connectors, OperationOutcome } from "#act/connectors";
+import type { Decision, Policy } from "#act/policy";
+import { type Database, WriteSet } from "#platform/db";
+import { type Clock, newId } from "#platform/kernel";
+import type { Dialer } from "#platform/net";
+import type { Vault } from "#platform/vault";
+import type { Receipts } from "#sign/receipts";
+import type { ActionState } from "./domain.ts";
+import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
+import { addDecision, addOutcome, type Recorded, recordedOf } from "./record.ts";
+import * as store from "./store.ts";
+
+export interface ExecutionDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly vault: Vault;
+  readonly dialer: Dialer;
+  readonly connectors: Connectors;
+  readonly policy: Pick<Policy, "decide">;
+  readonly approvals: Approvals;
+  readonly receipts: Pick<Receipts, "add">;
+  /** Id of this process among the workers. */
+  readonly workerId: string;
+  /** A named point at which tests kill the process. */
+  readonly fault: (point: string) => void;
+}
+
+/** An action that this process may perform now: its decision is durable. */
+export interface Executable {
+  readonly recorded: Recorded;
+  readonly resolved: Resolved;
+  readonly effectKey: string;
+  readonly timeoutMs: number;
+}
+
+export type Proposed =
+  | { readonly kind: "execute"; readonly action: Executable }
+  | { readonly kind: "held"; readonly actionId: string; readonly approvalId: string }
+  | {
+      readonly kind: "refused";
+      readonly actionId: string;
+      readonly state: ActionState;
+      readonly message: string;
+    }
+  /** The reservation key names an action that exists; nothing was written. */
+  | { readonly kind: "existing"; readonly action: store.StoredAction; readonly resolved: Resolved }
+  /** A guard of the carried writes did not hold; nothing was written. */
+  | { readonly kind: "lost"; readonly fence: string };
+
+/** Writes of the caller that belong into the same commit. */
+export interface Carry {
+  readonly always: WriteSet;
+  readonly onHeld?: (into: WriteSet, actionId: string) => void;
+}
+
+/** [X1] Decides and records in one commit; on `execute` the caller performs the action next. */
+export async function propose(deps: ExecutionDeps, p: Proposal, carry?: Carry): Promise<Proposed> {
+  const resolved = await resolveProposal(deps.connectors, p);
+  const decision = await decideFor(deps.policy, p, resolved, { count: 0, roles: [] }, deps.clock.now());
+  const actionId = newId();
+  const state = stateFor[decision.effect];
+  const set = new WriteSet();
+  if (carry) set.merge(carry.always);
+  const approvalId =
+    state === "pending_approval" ? await hold(deps, set, p, resolved, decision, actionId) : null;
+  set.add(store.insertAction, await toRow(deps, p, resolved, decision, { actionId, state, approvalId }));
+  const recorded = recordedOf(p, resolved, actionId, 1);
+  await addDecision(deps.receipts, set, recorded, decision, resolved.input);
+  if (approvalId) carry?.onHeld?.(set, actionId);
+  deps.fault("actions.before-propose");
+  const committed = await deps.db.committer.commit(set);
+  deps.fault("actions.after-propose");
+  if (!committed.ok) return refused(deps, p, resolved, committed.fence);
+  if (approvalId) return { kind: "held", actionId, approvalId };
+  if (state === "executing") {
+    return {
+      kind: "execute",
+      action: { recorded, resolved, effectKey: p.effectKey, timeoutMs: p.timeoutMs },
+    };
+  }
+  return { kind: "refused", actionId, state, message: decision.message };
+}
+
+const stateFor = {
+  allow: "executing",
+  deny: "denied",
+  quarantine: "quarantined",
+  require_approval: "pending_approval",
+} as const;
+
+async function refused(
+  deps: ExecutionDeps,
+  p: Proposal,
+  resolved: Resolved,
+  fence: string,
+): Promise<Proposed> {
+  const { reservation } = p;
+  if (fence !== store.insertAction.name || !reservation) return { kind: "lost", fence };
+  const action = await deps.db.read(p.caller.tenantId, (db) =>
+    store.findReserved(db, p.caller.tenantId, reservation),
+  );
+  return action ? { kind: "existing", action, resolved } : { kind: "lost", fence };
+}
+
+async function toRow(
+  deps: ExecutionDeps,
+  p: Proposal,
+  r: Resolved,
+  d: Decision,
+  made: { actionId: string; state: ActionState; approvalId: string | null },
+): Promise<store.ActionRow> {
+  const { tenantId } = p.caller;
+  const denied = made.state === "denied" || made.state === "quarantined";
+  return {
+    tenant_id: tenantId,
+    id: made.actionId,
+    state: made.state,
+    connection: r.connection.name,
+    operation: p.operation,
+    tool: r.shape.tool,
+    verb: r.shape.verb,
+    target: r.shape.target,
+    environment: r.connection.environment,
+    digest: r.digest,
+    facts: JSON.stringify(r.shape.facts),
+    input: await deps.vault.seal(tenantId, `action.input:${made.actionId}`, toBytes(r.input)),
+    principal_id: p.caller.principalId,
+    run_id: p.origin?.runId ?? null,
+    step: p.origin?.step ?? null,
+    reservation: p.reservation,
+    effect_key: p.effectKey,
+    idempotent: r.shape.idempotent,
+    timeout_ms: p.timeoutMs,
+    executor: made.state === "executing" ? deps.workerId : null,
+    approval_id: made.approvalId,
+    decision: JSON.stringify(decisionOf(d)),
+    error: denied ? JSON.stringify({ code: `ACTION_${made.state.toUpperCase()}`, message: d.message }) : null,
+  };
+}
+
+export const decisionOf = (d: Decision): store.StoredAction["decision"] & { policy: string | null } => ({
+  effect: d.effect,
+  reasons: d.reasons,
+  message: d.message,
+  policy: d.policy.version,
+});
+
+export const toBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value ?? null));
+
+function hold(
+  deps: ExecutionDeps,
+  set: WriteSet,
+  p: Proposal,
+  r: Resolved,
+  d: Decision,
+  actionId: string,
+): Promise<string> {
+  return deps.approvals.request(set, {
+    tenantId: p.caller.tenantId,
+    actionId,
+    actionDigest: r.digest,
+    requirements: d.approval?.requirements ?? [],
+    requesterId: p.caller.principalId,
+    excluded: [p.caller.principalId, ...(p.caller.ownerId ? [p.caller.ownerId] : [])],
+    subject: {
+      tool: r.shape.tool,
+      target: r.shape.target,
+      environment: r.connection.environment,
+      risk: r.connection.risk,
+      facts: r.shape.facts,
+      runId: p.origin?.runId ?? null,
+      step: p.origin?.step ?? null,
+    },
+    reason: d.message,
+    ttlMs: d.approval?.ttlMs ?? 3_600_000,
+  });
+}
+
+export interface Performed {
+  readonly outcome: OperationOutcome;
+  readonly ms: number;
+}
+
+/** Reaches the outside. Never throws: what goes wrong is an outcome. */
+export async function perform(
+  deps: ExecutionDeps,
+  action: Executable,
+  signal?: AbortSignal,
+): Promise<Performed> {
+  const { resolved, recorded } = action;
+  const started = performance.now();
+  let outcome: OperationOutcome;
+  try {
+    outcome = await resolved.operation.execute(
+      {
+        connection: resolved.connection,
+        secrets: (name) => deps.vault.readSecret(recorded.tenantId, name),
+        dialer: deps.dialer,
+        idempotencyKey: action.effectKey,
+        timeoutMs: action.timeoutMs,
+        ...(signal ? { signal } : {}),
+      },
+      resolved.input,
+    );
+  } catch (error) {
+    outcome = { status: "failed", error: toError(error), retryable: false };
+  }
+  deps.fault("actions.after-perform");
+  return { outcome, ms: performance.now() - started };
+}
+
+function toError(error: unknown): { code: string; message: string; retry: "terminal" } {
+  const code =
+    typeof error === "object" && error !== null && "code" in error ? String(error.code) : "CONNECTOR_FAILED";
+  const message =
+    error instanceof Error && code !== "CONNECTOR_FAILED" ? error.message : "The connector failed.";
+  return { code, message, retry: "terminal" };
+}
+
+const endStates = { completed: "completed", failed: "failed", unknown: "in_doubt" } as const;
+
+/** Adds the end of the attempt and its receipt to the caller's commit. Refused when another process took the action over. */
+export async function settle(
+  deps: ExecutionDeps,
+  action: Executable,
+  done: Performed,
+  into: WriteSet,
+): Promise<ActionState> {
+  const { recorded } = action;
+  const state = endStates[done.outcome.status];
+  into.add(store.endAction, {
+    tenant_id: recorded.tenantId,
+    id: recorded.actionId,
+    from_state: "executing",
+    executor: deps.workerId,
+    state,
+    output:
+      done.outcome.status === "completed"
+        ? await deps.vault.seal(
+            recorded.tenantId,
+            `action.output:${recorded.actionId}`,
+            toBytes(done.outcome.output),
+          )
+        : null,
+    error: done.outcome.status === "completed" ? null : JSON.stringify(done.outcome.error),
+    http: ("http" in done.outcome ? done.outcome.http : null) ?? null,
+  });
+  await addOutcome(deps.receipts, into, recorded, done.outcome, done.ms);
+  return state;
+}

@@ -1,0 +1,18 @@
+export {
+  type ActionError,
+  type ActionEvent,
+  type ActionState,
+  actionStates,
+  actionTransitions,
+  isSettled,
+} from "./domain.ts";
+export type { Carry, Executable, Performed, Proposed } from "./execution.ts";
+export type { Proposal } from "./proposal.ts";
+export {
+  type Actions,
+  type ActionsDeps,
+  type ActionView,
+  createActions,
+  type Submission,
+} from "./service.ts";
+export type { ActionFilter } from "./store.ts";

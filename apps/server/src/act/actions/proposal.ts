@@ -1,0 +1,119 @@
+/** From a proposal to a decision: what is asked, what it means, what the policy says. Nothing is written here. */
+
+import type { ActionShape, Connection, Connectors, Operation } from "#act/connectors";
+import type { Decision, Policy } from "#act/policy";
+import type { Caller } from "#platform/access";
+import { digestOf, type ErrorCode, formatId, OarsError } from "#platform/kernel";
+import type { ActionBinding } from "./domain.ts";
+
+export interface Proposal {
+  readonly caller: Caller;
+  readonly connection: string;
+  readonly operation: string;
+  readonly input: Record<string, unknown>;
+  /** 32 bytes: proposals with the same key are one action. Null: every proposal is a new one. */
+  readonly reservation: Uint8Array | null;
+  /** Sent with the effect in every attempt, where the other side takes such a key. */
+  readonly effectKey: string;
+  readonly origin: {
+    readonly runId: string;
+    readonly step: string;
+    readonly flow: { name: string; version: string; hash: string };
+  } | null;
+  readonly timeoutMs: number;
+}
+
+export interface Resolved {
+  readonly connection: Connection;
+  readonly operation: Operation;
+  readonly input: unknown;
+  readonly shape: ActionShape;
+  readonly digest: string;
+}
+
+/** Errors: ACTION_INVALID with all problems, CONNECTION_NOT_FOUND. */
+export async function resolveProposal(connectors: Connectors, p: Proposal): Promise<Resolved> {
+  const operation = connectors.operation(p.operation);
+  if (!operation) throw invalid("operation", "OPERATION_UNKNOWN", `There is no operation ${p.operation}.`);
+  const connection = await connectors.find(p.caller.tenantId, p.connection);
+  if (!connection) throw new OarsError("CONNECTION_NOT_FOUND" satisfies ErrorCode, { name: p.connection });
+  const parsed = operation.input.safeParse({ ...p.input, connection: p.connection });
+  if (!parsed.success) {
+    throw new OarsError(
+      "ACTION_INVALID",
+      {},
+      {
+        errors: parsed.error.issues.map((i) => ({
+          path: ["input", ...i.path.map(String)].join("."),
+          code: i.code.toUpperCase(),
+          message: i.message,
+        })),
+      },
+    );
+  }
+  const shape = operation.describe(connection, parsed.data);
+  const digest = digestOf(bindingOf(p, connection, shape, parsed.data));
+  return { connection, operation, input: parsed.data, shape, digest };
+}
+
+const invalid = (path: string, code: string, message: string): OarsError =>
+  new OarsError("ACTION_INVALID", {}, { errors: [{ path, code, message }] });
+
+function bindingOf(p: Proposal, connection: Connection, shape: ActionShape, args: unknown): ActionBinding {
+  return {
+    tenant: formatId("tenant", p.caller.tenantId),
+    protocol: p.origin ? "workflow" : "rest",
+    server: connection.name,
+    tool: shape.tool,
+    tool_def: digestOf({
+      connector: connection.connector,
+      config: connection.config,
+      environment: connection.environment,
+    }),
+    operation: p.operation,
+    target: shape.target,
+    args,
+    principal: formatId("principal", p.caller.principalId),
+    chain: chainOf(p.caller),
+    env: connection.environment,
+  };
+}
+
+export const chainOf = (caller: Caller): string[] =>
+  [caller.ownerId, caller.principalId].filter((id) => id !== null).map((id) => formatId("principal", id));
+
+export interface Approvers {
+  readonly count: number;
+  readonly roles: readonly string[];
+}
+
+export const decideFor = (
+  policy: Pick<Policy, "decide">,
+  p: Proposal,
+  r: Resolved,
+  approvals: Approvers,
+  now: Date,
+): Promise<Decision> =>
+  policy.decide({
+    tenantId: p.caller.tenantId,
+    principal: {
+      id: p.caller.principalId,
+      kind: p.caller.principalKind,
+      roles: p.caller.roles,
+      ownerId: p.caller.ownerId,
+    },
+    delegation: { userId: p.caller.ownerId, depth: p.caller.ownerId === null ? 0 : 1 },
+    tool: {
+      name: r.shape.tool,
+      connector: r.connection.connector,
+      operation: p.operation,
+      verb: r.shape.verb,
+      risk: r.connection.risk,
+      dataTypes: r.connection.dataTypes,
+      environment: r.connection.environment,
+    },
+    target: r.shape.target,
+    facts: r.shape.facts,
+    approvals,
+    now,
+  });

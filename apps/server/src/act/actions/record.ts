@@ -1,0 +1,152 @@
+/** The receipts of an action: one with each decision, one with each outcome, in the commit that records it. [X5] */
+
+import type { OperationOutcome } from "#act/connectors";
+import type { Decision } from "#act/policy";
+import type { Caller } from "#platform/access";
+import type { WriteSet } from "#platform/db";
+import type { ReceiptDraft, Receipts } from "#sign/receipts";
+import { chainOf, type Proposal, type Resolved } from "./proposal.ts";
+import type { StoredAction } from "./store.ts";
+
+/** What both receipts say of the action itself. */
+export interface Recorded {
+  readonly tenantId: string;
+  readonly actionId: string;
+  readonly caller: Caller;
+  readonly runId: string | null;
+  readonly step: string | null;
+  readonly flow?: { readonly name: string; readonly version: string; readonly hash: string };
+  readonly server: string;
+  readonly tool: string;
+  readonly operation: string;
+  readonly target: string;
+  readonly environment: string;
+  readonly digest: string;
+  readonly attempt: number;
+}
+
+export const recordedOf = (p: Proposal, r: Resolved, actionId: string, attempt: number): Recorded => ({
+  tenantId: p.caller.tenantId,
+  actionId,
+  caller: p.caller,
+  runId: p.origin?.runId ?? null,
+  step: p.origin?.step ?? null,
+  ...(p.origin ? { flow: p.origin.flow } : {}),
+  server: r.connection.name,
+  tool: r.shape.tool,
+  operation: r.shape.verb,
+  target: r.shape.target,
+  environment: r.connection.environment,
+  digest: r.digest,
+  attempt,
+});
+
+export const recordedAction = (a: StoredAction, caller: Caller): Recorded => ({
+  tenantId: a.tenantId,
+  actionId: a.id,
+  caller,
+  runId: a.runId,
+  step: a.step,
+  server: a.connection,
+  tool: a.tool,
+  operation: a.verb,
+  target: a.target,
+  environment: a.environment,
+  digest: a.digest,
+  attempt: a.attempt,
+});
+
+const about = (r: Recorded): Omit<ReceiptDraft, "type"> => ({
+  tenantId: r.tenantId,
+  runId: r.runId,
+  step: r.step,
+  ...(r.flow ? { flow: r.flow } : {}),
+  action: {
+    id: r.actionId,
+    protocol: r.runId ? "workflow" : "rest",
+    server: r.server,
+    tool: r.tool,
+    operation: r.operation,
+    target: r.target,
+    env: r.environment,
+    digest: r.digest,
+  },
+  principal: {
+    id: r.caller.principalId,
+    kind: r.caller.principalKind,
+    ownerId: r.caller.ownerId,
+    chain: chainOf(r.caller),
+    auth: { method: r.caller.credential.kind },
+  },
+});
+
+export async function addDecision(
+  receipts: Pick<Receipts, "add">,
+  into: WriteSet,
+  r: Recorded,
+  d: Decision,
+  input?: unknown,
+): Promise<void> {
+  const stopped = d.effect === "deny" || d.effect === "quarantine";
+  await receipts.add(into, {
+    ...about(r),
+    type: "action.decision",
+    decision: {
+      effect: d.effect,
+      reasons: d.reasons,
+      errors: d.errors,
+      obligations: (d.approval?.requirements ?? []).map((q) => `approve:${q.role}:${q.quorum}`),
+      policy: {
+        ...(d.policy.bundle ? { bundle: d.policy.bundle } : {}),
+        ...(d.policy.version ? { version: d.policy.version } : {}),
+        engine: d.policy.engine,
+        schema: d.policy.schema,
+      },
+      entities: d.entitiesDigest,
+      context: d.contextDigest,
+      mode: d.mode,
+    },
+    ...(stopped ? { outcome: { status: "not_executed", attempt: r.attempt } } : {}),
+    evidence: { declared: ["action.target"], observed: ["decision"] },
+    ...(input === undefined ? {} : { disclose: { args: input } }),
+  });
+}
+
+const statusOf = { completed: "completed", failed: "tool_error", unknown: "unknown" } as const;
+
+export async function addOutcome(
+  receipts: Pick<Receipts, "add">,
+  into: WriteSet,
+  r: Recorded,
+  outcome: OperationOutcome,
+  latencyMs: number | null,
+): Promise<void> {
+  const http = "http" in outcome ? outcome.http : undefined;
+  await receipts.add(into, {
+    ...about(r),
+    type: "execution.finished",
+    outcome: {
+      status: statusOf[outcome.status],
+      ...(outcome.status === "completed" ? {} : { code: outcome.error.code }),
+      ...(http === undefined ? {} : { http }),
+      ...(latencyMs === null ? {} : { latency_ms: Math.round(latencyMs) }),
+      attempt: r.attempt,
+    },
+    evidence: { observed: ["outcome.status", "outcome.latency_ms"], upstream_reported: ["outcome.http"] },
+    ...(outcome.status === "completed" ? { disclose: { result: outcome.output } } : {}),
+  });
+}
+
+export async function addEnd(
+  receipts: Pick<Receipts, "add">,
+  into: WriteSet,
+  r: Recorded,
+  status: "cancelled" | "not_executed",
+  code: string,
+): Promise<void> {
+  await receipts.add(into, {
+    ...about(r),
+    type: "execution.finished",
+    outcome: { status, code, attempt: r.attempt },
+  });
+}

@@ -1,0 +1,273 @@
+import type { OperationOutcome } from "#act/connectors";
+import type { Caller } from "#platform/access";
+import { requirePermission } from "#platform/access";
+import { applyWrites, type Tx, WriteSet } from "#platform/db";
+import type { Outbox } from "#platform/jobs";
+import { newId, OarsError, sha256 } from "#platform/kernel";
+import {
+  afterApproval,
+  afterDeath,
+  type ContinuationDeps,
+  openJson,
+  restart,
+  runDetached,
+} from "./continuation.ts";
+import type { ActionState } from "./domain.ts";
+import {
+  type Carry,
+  type Executable,
+  type Performed,
+  type Proposed,
+  perform,
+  propose,
+  settle,
+} from "./execution.ts";
+import type { Proposal } from "./proposal.ts";
+import { addOutcome, recordedAction } from "./record.ts";
+import * as store from "./store.ts";
+
+export type ActionsDeps = Omit<ContinuationDeps, "inFlight" | "outbox"> & {
+  readonly outbox: Pick<Outbox, "emit" | "on">;
+};
+
+export interface Submission {
+  readonly connection: string;
+  readonly operation: string;
+  readonly input: Record<string, unknown>;
+  readonly idempotencyKey?: string | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** An action as its tenant's principals see it; `input` and `output` only for who may. */
+export type ActionView = Omit<store.StoredAction, "input" | "output" | "executor"> & {
+  readonly input: unknown;
+  readonly output: unknown;
+};
+
+export interface Actions {
+  /** Proposes, and performs at once when the policy allows it. Errors: ACTION_INVALID, CONNECTION_NOT_FOUND, IDEMPOTENCY_CONFLICT. */
+  submit(caller: Caller, submission: Submission): Promise<ActionView>;
+  find(caller: Caller, id: string): Promise<ActionView>;
+  list(caller: Caller, filter: store.ActionFilter): Promise<ActionView[]>;
+  /** Settles an action in doubt by what a person found out. Errors: ACTION_NOT_FOUND, ACTION_STATE. */
+  resolve(
+    caller: Caller,
+    id: string,
+    by: { outcome: "completed" | "failed" | "retry"; reason: string },
+  ): Promise<ActionView>;
+
+  /** For the engine: the parts of an action's life, so that a run's journal can share the commits. */
+  propose(proposal: Proposal, carry?: Carry): Promise<Proposed>;
+  perform(action: Executable, signal?: AbortSignal): Promise<Performed>;
+  settle(action: Executable, done: Performed, into: WriteSet): Promise<ActionState>;
+  retry(tenantId: string, actionId: string, carry?: WriteSet): ReturnType<typeof restart>;
+  /** The action with its output, without a permission check. */
+  load(tenantId: string, id: string): Promise<ActionView | undefined>;
+  /** Cancels what a run still holds, in the transaction that aborts it. */
+  cancelOf(tx: Tx, tenantId: string, runId: string): Promise<void>;
+
+  /** Death hook: what the dead process was executing is handed on. */
+  onDeath(tx: Tx, workerId: string): Promise<void>;
+  /** Waits for detached executions. */
+  stop(): Promise<void>;
+}
+
+const defaultTimeoutMs = 30_000;
+
+export function createActions(given: ActionsDeps): Actions {
+  const deps: ContinuationDeps = { ...given, inFlight: new Set() };
+  given.outbox.on("approval.resolved", (e) =>
+    afterApproval(deps, e.tenantId, String(e.payload.actionId), String(e.payload.approvalId)),
+  );
+  given.outbox.on("action.left", (e) =>
+    afterDeath(deps, e.tenantId, String(e.payload.actionId), String(e.payload.workerId)),
+  );
+  const load = async (tenantId: string, id: string): Promise<ActionView | undefined> => {
+    const found = await deps.db.read(tenantId, (db) => store.findAction(db, tenantId, id));
+    return found ? toView(deps, found) : undefined;
+  };
+  return {
+    submit: (caller, submission) => submit(deps, caller, submission),
+    find: async (caller, id) => {
+      requirePermission(caller, "actions:read");
+      const found = await load(caller.tenantId, id);
+      if (!found) throw new OarsError("ACTION_NOT_FOUND");
+      return found;
+    },
+    list: async (caller, filter) => {
+      requirePermission(caller, "actions:read");
+      const rows = await deps.db.read(caller.tenantId, (db) =>
+        store.listActions(db, caller.tenantId, filter),
+      );
+      return Promise.all(rows.map((row) => toView(deps, row)));
+    },
+    resolve: (caller, id, by) => resolveDoubt(deps, caller, id, by),
+    propose: (proposal, carry) => propose(deps, proposal, carry),
+    perform: (action, signal) => perform(deps, action, signal),
+    settle: (action, done, into) => settle(deps, action, done, into),
+    retry: async (tenantId, actionId, carry) => {
+      const action = await deps.db.read(tenantId, (db) => store.findAction(db, tenantId, actionId));
+      if (action?.state !== "failed") return { kind: "lost" };
+      return restart(deps, action, carry);
+    },
+    load,
+    cancelOf: async (tx, tenantId, runId) => {
+      const cancelled = await store.cancelHeld(tx, tenantId, runId);
+      if (cancelled.length > 0)
+        await deps.approvals.cancelFor(
+          tx,
+          tenantId,
+          cancelled.map((c) => c.id),
+        );
+    },
+    onDeath: async (tx, workerId) => {
+      const set = new WriteSet();
+      for (const left of await store.findLeft(tx, workerId)) {
+        deps.outbox.emit(set, {
+          tenantId: left.tenantId,
+          topic: "action.left",
+          payload: { actionId: left.id, workerId },
+        });
+      }
+      await applyWrites(tx, set);
+    },
+    stop: async () => {
+      await Promise.all(deps.inFlight);
+    },
+  };
+}
+
+async function toView(deps: ContinuationDeps, a: store.StoredAction): Promise<ActionView> {
+  const { executor: _executor, ...rest } = a;
+  return {
+    ...rest,
+    input: await openJson(deps, a, "input", a.input),
+    output: a.output ? await openJson(deps, a, "output", a.output) : null,
+  };
+}
+
+async function submit(deps: ContinuationDeps, caller: Caller, s: Submission): Promise<ActionView> {
+  requirePermission(caller, "actions:write");
+  const reservation = s.idempotencyKey ? sha256(`api\n${caller.principalId}\n${s.idempotencyKey}`) : null;
+  const proposed = await propose(deps, {
+    caller,
+    connection: s.connection,
+    operation: s.operation,
+    input: s.input,
+    reservation,
+    effectKey: reservation ? reservation.toString("hex") : newId(),
+    origin: null,
+    timeoutMs: s.timeoutMs ?? defaultTimeoutMs,
+  });
+  switch (proposed.kind) {
+    case "execute": {
+      const done = await perform(deps, proposed.action);
+      const set = new WriteSet();
+      await settle(deps, proposed.action, done, set);
+      await deps.db.committer.commit(set);
+      return mustLoad(deps, caller.tenantId, proposed.action.recorded.actionId);
+    }
+    case "held":
+    case "refused":
+      return mustLoad(deps, caller.tenantId, proposed.actionId);
+    case "existing":
+      if (proposed.action.digest !== proposed.resolved.digest) throw new OarsError("IDEMPOTENCY_CONFLICT");
+      return awaitEnd(deps, proposed.action);
+    case "lost":
+      throw new OarsError("SERVER_BUSY", { seconds: 1 });
+  }
+}
+
+async function mustLoad(deps: ContinuationDeps, tenantId: string, id: string): Promise<ActionView> {
+  const found = await deps.db.read(tenantId, (db) => store.findAction(db, tenantId, id));
+  if (!found) throw new OarsError("ACTION_NOT_FOUND");
+  return toView(deps, found);
+}
+
+/** A duplicate waits for the first one's outcome, up to its time limit, then answers how it stands. */
+async function awaitEnd(deps: ContinuationDeps, action: store.StoredAction): Promise<ActionView> {
+  const deadline = performance.now() + action.timeoutMs;
+  let current = action;
+  for (
+    let ms = 5;
+    current.state === "executing" && performance.now() < deadline;
+    ms = Math.min(ms * 2, 200)
+  ) {
+    await new Promise((done) => setTimeout(done, ms));
+    const found = await deps.db.read(action.tenantId, (db) =>
+      store.findAction(db, action.tenantId, action.id),
+    );
+    if (found) current = found;
+  }
+  return toView(deps, current);
+}
+
+async function resolveDoubt(
+  deps: ContinuationDeps,
+  caller: Caller,
+  id: string,
+  by: { outcome: "completed" | "failed" | "retry"; reason: string },
+): Promise<ActionView> {
+  requirePermission(caller, "runs:operate");
+  const action = await deps.db.read(caller.tenantId, (db) => store.findAction(db, caller.tenantId, id));
+  if (!action) throw new OarsError("ACTION_NOT_FOUND");
+  if (action.state !== "in_doubt")
+    throw new OarsError("ACTION_STATE", { state: action.state, needed: "in_doubt" });
+  if (by.outcome === "retry") {
+    const started = await restart(deps, action);
+    if (started.kind === "refused")
+      throw new OarsError("ACTION_STATE", { state: "denied by policy", needed: "allowed" });
+    if (started.kind === "lost")
+      throw new OarsError("ACTION_STATE", { state: "no longer in_doubt", needed: "in_doubt" });
+    runDetached(deps, started.action);
+    return mustLoad(deps, caller.tenantId, id);
+  }
+  await settleDoubt(deps, caller, action, by.outcome, by.reason);
+  return mustLoad(deps, caller.tenantId, id);
+}
+
+async function settleDoubt(
+  deps: ContinuationDeps,
+  caller: Caller,
+  action: store.StoredAction,
+  outcome: "completed" | "failed",
+  reason: string,
+): Promise<void> {
+  const error = {
+    code: "ACTION_SETTLED_FAILED",
+    message: `Settled by a person as failed: ${reason}`,
+    retry: "terminal" as const,
+  };
+  const told: OperationOutcome =
+    outcome === "completed"
+      ? { status: "completed", output: { settledBy: "person", reason } }
+      : { status: "failed", error, retryable: false };
+  const set = new WriteSet().add(store.endAction, {
+    tenant_id: action.tenantId,
+    id: action.id,
+    from_state: "in_doubt",
+    executor: action.executor,
+    state: outcome,
+    output:
+      told.status === "completed"
+        ? await deps.vault.seal(
+            action.tenantId,
+            `action.output:${action.id}`,
+            Buffer.from(JSON.stringify(told.output)),
+          )
+        : null,
+    error: told.status === "completed" ? null : JSON.stringify(error),
+    http: null,
+  });
+  await addOutcome(deps.receipts, set, { ...recordedAction(action, caller) }, told, null);
+  if (action.runId) {
+    deps.outbox.emit(set, {
+      tenantId: action.tenantId,
+      topic: "action.ended",
+      payload: { actionId: action.id, runId: action.runId },
+    });
+  }
+  if (!(await deps.db.committer.commit(set)).ok) {
+    throw new OarsError("ACTION_STATE", { state: "no longer in_doubt", needed: "in_doubt" });
+  }
+}

@@ -1,0 +1,218 @@
+import { type Db, defineWrite, nothing, sql, type Tx } from "#platform/db";
+import type { ActionError, ActionState } from "./domain.ts";
+
+export interface ActionRow {
+  tenant_id: string;
+  id: string;
+  state: ActionState;
+  connection: string;
+  operation: string;
+  tool: string;
+  verb: string;
+  target: string;
+  environment: string;
+  digest: string;
+  facts: string;
+  input: Uint8Array;
+  principal_id: string;
+  run_id: string | null;
+  step: string | null;
+  reservation: Uint8Array | null;
+  effect_key: string;
+  idempotent: boolean;
+  timeout_ms: number;
+  executor: string | null;
+  approval_id: string | null;
+  decision: string;
+  error: string | null;
+}
+
+/** [X2] Refused when an action with the same reservation key exists: of concurrent duplicates one is inserted. */
+export const insertAction = defineWrite<ActionRow>({
+  name: "actions.insertAction",
+  order: 40,
+  guard: true,
+  columns: {
+    tenant_id: "uuid",
+    id: "uuid",
+    state: "text",
+    connection: "text",
+    operation: "text",
+    tool: "text",
+    verb: "text",
+    target: "text",
+    environment: "text",
+    digest: "text",
+    facts: "jsonb",
+    input: "bytea",
+    principal_id: "uuid",
+    run_id: "uuid",
+    step: "text",
+    reservation: "bytea",
+    effect_key: "text",
+    idempotent: "bool",
+    timeout_ms: "int4",
+    executor: "uuid",
+    approval_id: "uuid",
+    decision: "jsonb",
+    error: "jsonb",
+  },
+  text: `/* actions.insertAction */ insert into action (tenant_id, id, state, connection, operation, tool, verb, target, environment, digest,
+      facts, input, principal_id, run_id, step, reservation, effect_key, idempotent, timeout_ms, executor, approval_id, decision,
+      error, started_at, ended_at)
+    select b.tenant_id, b.id, b.state, b.connection, b.operation, b.tool, b.verb, b.target, b.environment, b.digest, b.facts, b.input,
+      b.principal_id, b.run_id, b.step, b.reservation, b.effect_key, b.idempotent, b.timeout_ms, b.executor, b.approval_id,
+      b.decision, b.error, case when b.state = 'executing' then now() end,
+      case when b.state in ('denied', 'quarantined') then now() end
+    from batch b on conflict do nothing returning 1`,
+});
+
+/** Starts an attempt: refused when the action is not in the expected state and attempt any more. */
+export const startAction = defineWrite<{
+  tenant_id: string;
+  id: string;
+  from_state: ActionState;
+  attempt: number;
+  next_attempt: number;
+  executor: string;
+  decision: string;
+}>({
+  name: "actions.startAction",
+  order: 40,
+  guard: true,
+  columns: {
+    tenant_id: "uuid",
+    id: "uuid",
+    from_state: "text",
+    attempt: "int4",
+    next_attempt: "int4",
+    executor: "uuid",
+    decision: "jsonb",
+  },
+  text: `/* actions.startAction */ update action a set state = 'executing', executor = b.executor, attempt = b.next_attempt,
+      decision = b.decision, error = null, started_at = now(), ended_at = null
+    from batch b where a.tenant_id = b.tenant_id and a.id = b.id and a.state = b.from_state and a.attempt = b.attempt returning 1`,
+});
+
+/** Takes over an execution whose process died: refused when another one took it. */
+export const adoptAction = defineWrite<{ tenant_id: string; id: string; dead: string; executor: string }>({
+  name: "actions.adoptAction",
+  order: 40,
+  guard: true,
+  columns: { tenant_id: "uuid", id: "uuid", dead: "uuid", executor: "uuid" },
+  text: `/* actions.adoptAction */ update action a set executor = b.executor, attempt = a.attempt + 1
+    from batch b where a.tenant_id = b.tenant_id and a.id = b.id and a.state = 'executing' and a.executor = b.dead returning 1`,
+});
+
+export interface EndRow {
+  tenant_id: string;
+  id: string;
+  from_state: ActionState;
+  executor: string | null;
+  state: ActionState;
+  output: Uint8Array | null;
+  error: string | null;
+  http: number | null;
+}
+
+/** Ends an action: refused when it is in another state or another process executes it now. */
+export const endAction = defineWrite<EndRow>({
+  name: "actions.endAction",
+  order: 40,
+  guard: true,
+  columns: {
+    tenant_id: "uuid",
+    id: "uuid",
+    from_state: "text",
+    executor: "uuid",
+    state: "text",
+    output: "bytea",
+    error: "jsonb",
+    http: "int4",
+  },
+  text: `/* actions.endAction */ update action a set state = b.state, output = b.output, error = b.error, http = b.http, ended_at = now()
+    from batch b where a.tenant_id = b.tenant_id and a.id = b.id and a.state = b.from_state
+      and a.executor is not distinct from b.executor returning 1`,
+});
+
+export interface StoredAction {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly state: ActionState;
+  readonly connection: string;
+  readonly operation: string;
+  readonly tool: string;
+  readonly verb: string;
+  readonly target: string;
+  readonly environment: string;
+  readonly digest: string;
+  readonly facts: Record<string, string | number | boolean>;
+  readonly input: Uint8Array;
+  readonly output: Uint8Array | null;
+  readonly error: ActionError | null;
+  readonly http: number | null;
+  readonly principalId: string;
+  readonly runId: string | null;
+  readonly step: string | null;
+  readonly effectKey: string;
+  readonly idempotent: boolean;
+  readonly timeoutMs: number;
+  readonly attempt: number;
+  readonly executor: string | null;
+  readonly approvalId: string | null;
+  readonly decision: {
+    readonly effect: string;
+    readonly reasons: readonly string[];
+    readonly message: string;
+  };
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly endedAt: Date | null;
+}
+
+const columns = sql`a.tenant_id as "tenantId", a.id, a.state, a.connection, a.operation, a.tool, a.verb, a.target, a.environment,
+  a.digest, a.facts, a.input, a.output, a.error, a.http, a.principal_id as "principalId", a.run_id as "runId", a.step,
+  a.effect_key as "effectKey", a.idempotent, a.timeout_ms as "timeoutMs", a.attempt, a.executor, a.approval_id as "approvalId",
+  a.decision, a.created_at as "createdAt", a.started_at as "startedAt", a.ended_at as "endedAt"`;
+
+export async function findAction(db: Db, tenantId: string, id: string): Promise<StoredAction | undefined> {
+  const rows = await db.query<StoredAction>(sql`/* actions.find */
+    select ${columns} from action a where a.tenant_id = ${tenantId} and a.id = ${id}`);
+  return rows[0];
+}
+
+export async function findReserved(
+  db: Db,
+  tenantId: string,
+  reservation: Uint8Array,
+): Promise<StoredAction | undefined> {
+  const rows = await db.query<StoredAction>(sql`/* actions.findReserved */
+    select ${columns} from action a where a.tenant_id = ${tenantId} and a.reservation = ${reservation}`);
+  return rows[0];
+}
+
+export interface ActionFilter {
+  readonly state?: ActionState | undefined;
+  readonly runId?: string | undefined;
+  readonly tool?: string | undefined;
+  readonly before?: string | undefined;
+  readonly limit: number;
+}
+
+export const listActions = (db: Db, tenantId: string, f: ActionFilter): Promise<StoredAction[]> =>
+  db.query<StoredAction>(sql`/* actions.list */
+    select ${columns} from action a where a.tenant_id = ${tenantId}
+      ${f.state ? sql`and a.state = ${f.state}` : nothing} ${f.runId ? sql`and a.run_id = ${f.runId}` : nothing}
+      ${f.tool ? sql`and a.tool = ${f.tool}` : nothing} ${f.before ? sql`and a.id < ${f.before}` : nothing}
+    order by a.id desc limit ${f.limit}`);
+
+/** Executions that a dead process left behind. */
+export const findLeft = (tx: Tx, executor: string): Promise<{ tenantId: string; id: string }[]> =>
+  tx.query(sql`/* actions.findLeft */
+    select tenant_id as "tenantId", id from action where executor = ${executor} and state = 'executing'`);
+
+/** Held actions of a run that was aborted will not run any more. */
+export const cancelHeld = (tx: Tx, tenantId: string, runId: string): Promise<{ id: string }[]> =>
+  tx.query(sql`/* actions.cancelHeld */
+    update action set state = 'cancelled', ended_at = now()
+    where tenant_id = ${tenantId} and run_id = ${runId} and state in ('pending_approval', 'approved') returning id`);

@@ -1,0 +1,282 @@
+/**
+ * The engine of one process: claims runs up to its free slots, drives them, fires timers. What it holds is
+ * only a cache of what the database says: killed at any point, another worker goes on by the ordinary claim.
+ */
+import type { CompiledFlow, Flows } from "#orchestrate/flows";
+import type { Database, Tx } from "#platform/db";
+import { WriteSet } from "#platform/db";
+import type { Outbox } from "#platform/jobs";
+import { type ExecutionDeps, type ExecutionEnd, RunExecution } from "./execution.ts";
+import {
+  type ClaimedRun,
+  cancelWaits,
+  claimRuns,
+  fireTimers,
+  nextTimer,
+  readJournal,
+  readWaits,
+  requeueOf,
+  resolveWaits,
+} from "./store.ts";
+import { finishRun, insertRun, type RunRow } from "./writes.ts";
+
+export interface EngineDeps extends Omit<ExecutionDeps, "committer" | "onTimer" | "onJournal" | "outbox"> {
+  readonly db: Database;
+  readonly workerId: string;
+  readonly flows: Pick<Flows, "compiled">;
+  readonly outbox: Pick<Outbox, "emit" | "on">;
+  /** Runs in hand at once. */
+  readonly maxConcurrency: number;
+  readonly onRun: (flow: string, status: ExecutionEnd, ms: number) => void;
+  readonly onQueueWait: (ms: number) => void;
+  readonly onError: (error: unknown, what: string) => void;
+}
+
+export interface NewRun extends Omit<RunRow, "status" | "lease_worker" | "lease_epoch"> {}
+
+export interface Engine {
+  start(): void;
+  /** Takes no more runs and hands back those that do not end within the time. */
+  stop(graceMs: number): Promise<void>;
+  /** Makes the run durable and, when a slot is free, takes it at once. False: its start key is taken. */
+  accept(run: NewRun, flow: CompiledFlow): Promise<boolean>;
+  /** There may be queued runs: look now. */
+  wake(): void;
+  /** Drops a run that an operator took away. */
+  surrender(runId: string): void;
+  /** Calls back when new journal entries of the run are durable; returns how to stop that. */
+  watch(runId: string, listener: () => void): () => void;
+  onDeath(tx: Tx, workerId: string): Promise<void>;
+  inHand(): number;
+}
+
+const idleMs = 2000;
+const busyMs = 20;
+const timerIdleMs = 1000;
+
+export function createEngine(deps: EngineDeps): Engine {
+  const inHand = new Map<string, RunExecution>();
+  const watchers = new Map<string, Set<() => void>>();
+  let reserved = 0;
+  let running = false;
+  let backlog = false;
+  let claiming: Promise<void> | undefined;
+  let claimAgain = false;
+  let claimTimer: NodeJS.Timeout | undefined;
+  let timerTimer: NodeJS.Timeout | undefined;
+  let timerAt = Number.POSITIVE_INFINITY;
+  let firing: Promise<void> | undefined;
+
+  const executionDeps: ExecutionDeps = {
+    ...deps,
+    committer: deps.db.committer,
+    onTimer: (ms) => armTimer(ms),
+    onJournal: (runId) => {
+      for (const listener of watchers.get(runId) ?? []) listener();
+    },
+  };
+
+  const free = (): number => deps.maxConcurrency - inHand.size - reserved;
+
+  const drive = async (execution: RunExecution): Promise<void> => {
+    const { run } = execution;
+    let end: ExecutionEnd = "lost";
+    try {
+      end = await execution.drive();
+    } catch (error) {
+      deps.onError(error, `run ${run.id}`);
+      end = await failRun(deps, run, error);
+    } finally {
+      inHand.delete(run.id);
+    }
+    if (end !== "lost") deps.onRun(run.flowName, end, Date.now() - run.startedAt.getTime());
+    if (backlog) wake();
+  };
+
+  const take = async (run: ClaimedRun): Promise<void> => {
+    deps.onQueueWait(run.waitedMs);
+    try {
+      const flow = await deps.flows.compiled(run.tenantId, run.flowHash);
+      const [journal, waits] = await deps.db.read(run.tenantId, (db) =>
+        Promise.all([readJournal(db, run.tenantId, run.id), readWaits(db, run.tenantId, run.id)]),
+      );
+      const execution = new RunExecution(executionDeps, run, flow, journal, waits);
+      inHand.set(run.id, execution);
+      reserved--;
+      await drive(execution);
+    } catch (error) {
+      reserved--;
+      deps.onError(error, `claim of run ${run.id}`);
+      await failRun(deps, run, error);
+    }
+  };
+
+  const claim = async (): Promise<void> => {
+    do {
+      claimAgain = false;
+      const wanted = Math.min(free(), 256);
+      if (!running || wanted <= 0) return;
+      reserved += wanted;
+      let runs: ClaimedRun[] = [];
+      try {
+        runs = await claimRuns(deps.db, deps.workerId, wanted);
+      } finally {
+        reserved -= wanted - runs.length;
+      }
+      backlog = runs.length === wanted;
+      for (const run of runs) void take(run);
+      if (backlog) claimAgain = true;
+    } while (claimAgain);
+  };
+
+  const schedule = (ms: number): void => {
+    if (!running) return;
+    clearTimeout(claimTimer);
+    claimTimer = setTimeout(wake, ms);
+  };
+
+  const wake = (): void => {
+    claimAgain = true;
+    if (!running || claiming !== undefined) return;
+    claiming = claim()
+      .catch((error) => deps.onError(error, "claim"))
+      .finally(() => {
+        claiming = undefined;
+        schedule(claimAgain ? busyMs : idleMs);
+      });
+  };
+
+  const armTimer = (ms: number): void => {
+    const at = performance.now() + Math.max(0, ms);
+    if (!running || at >= timerAt) return;
+    timerAt = at;
+    clearTimeout(timerTimer);
+    timerTimer = setTimeout(fire, Math.max(0, ms));
+  };
+  const fire = (): void => {
+    if (firing !== undefined) return;
+    firing = fireDue()
+      .catch((error) => {
+        deps.onError(error, "timers");
+        return timerIdleMs;
+      })
+      .then((ms) => {
+        firing = undefined;
+        timerAt = Number.POSITIVE_INFINITY;
+        armTimer(ms);
+      });
+  };
+  const fireDue = async (): Promise<number> => {
+    for (const execution of inHand.values()) {
+      const { deadlineAt } = execution.run;
+      if (deadlineAt && Date.now() > deadlineAt.getTime()) execution.expire();
+    }
+    const fired = await deps.db.system.tx((tx) => fireTimers(tx, 500));
+    if (fired.length > 0) wake();
+    const next = await nextTimer(deps.db);
+    return Math.min(timerIdleMs, Math.max(0, next ?? timerIdleMs));
+  };
+
+  deps.outbox.on("action.ended", async (event) => {
+    const key = String(event.payload.actionId);
+    const woken = await deps.db.tx(event.tenantId, (tx) => resolveWaits(tx, event.tenantId, "action", key));
+    if (woken.length > 0) wake();
+  });
+  deps.outbox.on("run.left-waits", async (event) => {
+    await deps.db.tx(event.tenantId, (tx) => cancelWaits(tx, event.tenantId, String(event.payload.runId)));
+  });
+
+  return {
+    start: () => {
+      running = true;
+      wake();
+      armTimer(0);
+    },
+    stop: async (graceMs) => {
+      running = false;
+      clearTimeout(claimTimer);
+      clearTimeout(timerTimer);
+      await claiming;
+      await firing;
+      const deadline = performance.now() + graceMs;
+      while (inHand.size > 0 && performance.now() < deadline)
+        await new Promise((done) => setTimeout(done, 10));
+      for (const execution of inHand.values()) execution.surrender();
+    },
+    accept: async (run, flow) => {
+      const direct = running && !backlog && free() > 0;
+      if (direct) reserved++;
+      try {
+        const row: RunRow = {
+          ...run,
+          status: direct ? "running" : "queued",
+          lease_worker: direct ? deps.workerId : null,
+          lease_epoch: direct ? 1 : 0,
+        };
+        const committed = await deps.db.committer.commit(new WriteSet().add(insertRun, row));
+        deps.fault("runs.after-start");
+        if (!committed.ok) return false;
+        if (!direct) wake();
+        else {
+          const execution = new RunExecution(executionDeps, toClaimed(row), flow, [], []);
+          inHand.set(run.id, execution);
+          void drive(execution);
+        }
+        return true;
+      } finally {
+        if (direct) reserved--;
+      }
+    },
+    wake,
+    surrender: (runId) => inHand.get(runId)?.surrender(),
+    watch: (runId, listener) => {
+      const set = watchers.get(runId) ?? new Set();
+      watchers.set(runId, set.add(listener));
+      return () => {
+        set.delete(listener);
+        if (set.size === 0) watchers.delete(runId);
+      };
+    },
+    onDeath: async (tx, workerId) => {
+      const requeued = await requeueOf(tx, workerId);
+      if (requeued.length > 0) tx.onCommit(wake);
+    },
+    inHand: () => inHand.size,
+  };
+}
+
+function toClaimed(row: RunRow): ClaimedRun {
+  const now = new Date();
+  return {
+    tenantId: row.tenant_id,
+    id: row.id,
+    flowName: row.flow_name,
+    flowVersion: row.flow_version,
+    flowHash: row.flow_hash,
+    principalId: row.principal_id,
+    params: JSON.parse(row.params) as Record<string, unknown>, // made from an object by the caller
+    trigger: row.trigger === null ? null : (JSON.parse(row.trigger) as Record<string, unknown>), // likewise
+    epoch: row.lease_epoch,
+    wakeSeq: 0,
+    lastSeq: 0,
+    startedAt: now,
+    deadlineAt: new Date(now.getTime() + row.timeout_ms),
+    waitedMs: 0,
+  };
+}
+
+/** A run that cannot even be interpreted fails with a reason instead of being claimed for ever. */
+async function failRun(deps: EngineDeps, run: ClaimedRun, error: unknown): Promise<ExecutionEnd> {
+  const message = error instanceof Error ? error.message : "unknown";
+  const set = new WriteSet().add(finishRun, {
+    tenant_id: run.tenantId,
+    id: run.id,
+    epoch: run.epoch,
+    status: "failed",
+    output: null,
+    error: JSON.stringify({ code: "RUN_BROKEN", message }),
+    last_seq: run.lastSeq,
+  });
+  const committed = await deps.db.committer.commit(set).catch(() => ({ ok: false as const }));
+  return committed.ok ? "failed" : "lost";
+}

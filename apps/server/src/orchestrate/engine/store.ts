@@ -1,0 +1,156 @@
+/** SQL of run, journal and wait. `claimRuns`, `fireTimers` and `requeueOf` work across tenants. */
+import { type Database, type Db, sql, type Tx } from "#platform/db";
+import type { JournalEvent, RunStatus, StepError, WaitKind } from "./domain.ts";
+
+export interface ClaimedRun {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly flowName: string;
+  readonly flowVersion: string;
+  readonly flowHash: string;
+  readonly principalId: string;
+  readonly params: Record<string, unknown>;
+  readonly trigger: Record<string, unknown> | null;
+  readonly epoch: number;
+  readonly wakeSeq: number;
+  readonly lastSeq: number;
+  readonly startedAt: Date;
+  readonly deadlineAt: Date | null;
+  readonly waitedMs: number;
+}
+
+/**
+ * Takes up to `limit` queued runs for this worker. Tenants that have work share the limit evenly; priority
+ * counts within a tenant only. Rows that another claimer holds are passed over.
+ */
+export const claimRuns = (db: Database, workerId: string, limit: number): Promise<ClaimedRun[]> =>
+  db.system.query<ClaimedRun>(sql`/* engine.claimRuns */
+    with recursive tenants as (
+      (select r.tenant_id from run r where r.status = 'queued' order by r.tenant_id limit 1)
+      union all
+      select (select r.tenant_id from run r where r.status = 'queued' and r.tenant_id > t.tenant_id order by r.tenant_id limit 1)
+      from tenants t where t.tenant_id is not null
+    ), picked as (
+      select p.tenant_id, p.id
+      from (select t.tenant_id from tenants t where t.tenant_id is not null) q
+      cross join lateral (
+        select r.tenant_id, r.id from run r
+        where r.tenant_id = q.tenant_id and r.status = 'queued' and r.available_at <= now()
+        order by r.priority desc, r.available_at
+        limit (select greatest(1, ${limit}::int / greatest(1, count(t.tenant_id)))::int from tenants t)
+        for update skip locked
+      ) p
+      limit ${limit}
+    )
+    update run r set status = 'running', lease_worker = ${workerId}, lease_epoch = r.lease_epoch + 1,
+      started_at = coalesce(r.started_at, now())
+    from picked p where r.tenant_id = p.tenant_id and r.id = p.id
+    returning r.tenant_id as "tenantId", r.id, r.flow_name as "flowName", r.flow_version as "flowVersion", r.flow_hash as "flowHash",
+      r.principal_id as "principalId", r.params, r.trigger, r.lease_epoch as epoch, r.wake_seq as "wakeSeq", r.last_seq as "lastSeq",
+      r.started_at as "startedAt", r.deadline_at as "deadlineAt",
+      (extract(epoch from now() - r.available_at) * 1000)::float8 as "waitedMs"`);
+
+export interface JournalEntry {
+  readonly step: string;
+  readonly iteration: number;
+  readonly attempt: number;
+  readonly event: JournalEvent;
+  readonly seq: number;
+  readonly output: unknown;
+  readonly error: StepError | null;
+  readonly at: Date;
+  readonly ms: number;
+}
+
+export const readJournal = (db: Db, tenantId: string, runId: string, afterSeq = 0): Promise<JournalEntry[]> =>
+  db.query<JournalEntry>(sql`/* engine.readJournal */
+    select step, iteration, attempt, event, seq, output, error, at, ms from journal
+    where tenant_id = ${tenantId} and run_id = ${runId} and seq > ${afterSeq} order by seq`);
+
+export interface WaitEntry {
+  readonly step: string;
+  readonly iteration: number;
+  readonly attempt: number;
+  readonly kind: WaitKind;
+  readonly key: string | null;
+  readonly status: "open" | "resolved" | "cancelled";
+  readonly dueAt: Date | null;
+}
+
+export const readWaits = (db: Db, tenantId: string, runId: string): Promise<WaitEntry[]> =>
+  db.query<WaitEntry>(sql`/* engine.readWaits */
+    select step, iteration, attempt, kind, key, status, due_at as "dueAt" from wait
+    where tenant_id = ${tenantId} and run_id = ${runId} order by created_at, id`);
+
+export interface LeaseState {
+  readonly status: RunStatus;
+  readonly epoch: number;
+  readonly wakeSeq: number;
+}
+
+export async function readLease(db: Db, tenantId: string, runId: string): Promise<LeaseState | undefined> {
+  const rows = await db.query<LeaseState>(sql`/* engine.readLease */
+    select status, lease_epoch as epoch, wake_seq as "wakeSeq" from run where tenant_id = ${tenantId} and id = ${runId}`);
+  return rows[0];
+}
+
+/**
+ * What runs wait for under this key has come: the waits are resolved and the runs woken in one statement.
+ * The run row is counted up first, so an owner that is about to park sees it. Returns the runs.
+ */
+export const resolveWaits = (
+  tx: Tx,
+  tenantId: string,
+  kind: WaitKind,
+  key: string,
+): Promise<{ runId: string }[]> =>
+  tx.query<{ runId: string }>(sql`/* engine.resolveWaits */
+    with due as (
+      select w.id, w.run_id from wait w where w.tenant_id = ${tenantId} and w.kind = ${kind} and w.key = ${key} and w.status = 'open'
+    ), woken as (
+      update run r set wake_seq = r.wake_seq + 1, available_at = now(),
+        status = case when r.status = 'waiting' then 'queued' else r.status end
+      where r.tenant_id = ${tenantId} and r.id in (select d.run_id from due d) returning r.id
+    )
+    update wait w set status = 'resolved', resolved_at = now()
+    from due d where w.tenant_id = ${tenantId} and w.id = d.id and exists (select from woken k where k.id = d.run_id)
+    returning w.run_id as "runId"`);
+
+/** Resolves timers that are due and wakes runs past their deadline. Returns how many it found. */
+export const fireTimers = (tx: Tx, limit: number): Promise<{ tenantId: string; runId: string }[]> =>
+  tx.query<{ tenantId: string; runId: string }>(sql`/* engine.fireTimers */
+    with due as (
+      select w.tenant_id, w.id, w.run_id from wait w where w.status = 'open' and w.due_at <= now()
+      order by w.due_at limit ${limit} for update skip locked
+    ), late as (
+      select r.tenant_id, r.id from run r where r.status = 'waiting' and r.deadline_at <= now()
+      order by r.deadline_at limit ${limit} for update skip locked
+    ), fired as (
+      update wait w set status = 'resolved', resolved_at = now()
+      from due d where w.tenant_id = d.tenant_id and w.id = d.id returning w.tenant_id, w.run_id
+    )
+    update run r set wake_seq = r.wake_seq + 1, available_at = now(),
+      status = case when r.status = 'waiting' then 'queued' else r.status end
+    from (select f.tenant_id, f.run_id as id from fired f union select l.tenant_id, l.id from late l) x
+    where r.tenant_id = x.tenant_id and r.id = x.id
+    returning r.tenant_id as "tenantId", r.id as "runId"`);
+
+/** When the next timer is due, by the database clock: milliseconds from now, or null. */
+export async function nextTimer(db: Database): Promise<number | null> {
+  const rows = await db.system.query<{ ms: number | null }>(sql`/* engine.nextTimer */
+    select (extract(epoch from least(
+      (select min(w.due_at) from wait w where w.status = 'open' and w.due_at is not null),
+      (select min(r.deadline_at) from run r where r.status = 'waiting')) - now()) * 1000)::float8 as ms`);
+  return rows[0]?.ms ?? null;
+}
+
+/** Runs of a dead worker go back to the queue; its epoch will be refused from now on. */
+export const requeueOf = (tx: Tx, workerId: string): Promise<{ id: string }[]> =>
+  tx.query<{ id: string }>(sql`/* engine.requeueOf */
+    update run set status = 'queued', lease_worker = null, lease_epoch = lease_epoch + 1, available_at = now()
+    where lease_worker = ${workerId} and status = 'running' returning id`);
+
+/** The run ended while branches of it still waited. */
+export const cancelWaits = (tx: Tx, tenantId: string, runId: string): Promise<unknown[]> =>
+  tx.query(sql`/* engine.cancelWaits */
+    update wait set status = 'cancelled', resolved_at = now() where tenant_id = ${tenantId} and run_id = ${runId} and status = 'open'`);
