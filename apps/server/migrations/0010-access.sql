@@ -16,7 +16,8 @@ grant select, insert, update on tenant to oars_system;
 -- One row once the first tenant exists; its key makes "exactly once" hold between processes.
 create table installation (
   id int not null constraint installation__id primary key,
-  tenant_id uuid not null constraint installation__tenant_id__tenant references tenant (id),
+  tenant_id uuid not null constraint installation__tenant_id__tenant
+    references tenant (id) deferrable initially deferred, -- claimed before the tenant is made
   created_at timestamptz not null default now(),
   constraint installation__id__check check (id = 1)
 );

@@ -63,6 +63,7 @@ export const errorCatalogue = {
   TENANT_NOT_FOUND: spec(404, "never", "There is no such tenant."),
   PRINCIPAL_NOT_FOUND: spec(404, "never", "There is no such principal."),
   PRINCIPAL_NAME_TAKEN: spec(409, "never", "A principal named {name} exists; choose another name."),
+  PRINCIPAL_DISABLED: spec(403, "never", "The principal {name} is disabled; an administrator can enable it."),
   ROLE_UNKNOWN: spec(422, "never", "There is no role {role}; choose one of {roles}."),
   API_KEY_NOT_FOUND: spec(404, "never", "There is no such API key."),
 

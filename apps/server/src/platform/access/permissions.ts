@@ -1,0 +1,118 @@
+/**
+ * Permissions, and the roles that are named sets of them. The table is total over permissions: a new one does
+ * not compile until it says who holds it.
+ */
+export const roleNames = [
+  "platform_admin",
+  "consultant",
+  "admin",
+  "operator",
+  "approver",
+  "auditor",
+  "member",
+  "agent",
+  "service",
+] as const;
+
+export type Role = (typeof roleNames)[number];
+
+export type Permission =
+  | "actions:read"
+  | "actions:write"
+  | "approvals:read"
+  | "approvals:decide"
+  | "receipts:read"
+  | "receipts:verify"
+  | "policies:read"
+  | "policies:write"
+  | "policies:publish"
+  | "flows:read"
+  | "flows:publish"
+  | "runs:read"
+  | "runs:start"
+  | "runs:operate"
+  | "connections:read"
+  | "connections:write"
+  | "secrets:read"
+  | "secrets:write"
+  | "access:read"
+  | "access:write"
+  | "log:read"
+  | "webhooks:read"
+  | "platform:operate";
+
+interface PermissionSpec {
+  readonly about: string;
+  readonly roles: readonly Role[];
+}
+
+const everyone: readonly Role[] = roleNames;
+const admins = ["platform_admin", "admin"] as const;
+const builders = [...admins, "consultant"] as const;
+const people = [...builders, "operator", "approver", "auditor", "member"] as const;
+const watchers = [...builders, "operator", "approver", "auditor"] as const;
+
+export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
+  "actions:read": { about: "Read actions and their decisions.", roles: everyone },
+  "actions:write": {
+    about: "Propose and cancel actions.",
+    roles: [...builders, "operator", "member", "agent", "service"],
+  },
+  "approvals:read": { about: "Read approvals and their votes.", roles: everyone },
+  "approvals:decide": {
+    about: "Vote on approvals, within the roles that an approval asks for.",
+    roles: [...admins, "approver"],
+  },
+  "receipts:read": { about: "Read and search receipts.", roles: everyone },
+  "receipts:verify": { about: "Verify receipts on the server.", roles: everyone },
+  "policies:read": { about: "Read policy bundles.", roles: watchers },
+  "policies:write": { about: "Draft policy bundles.", roles: builders },
+  "policies:publish": { about: "Put a policy bundle in force.", roles: admins },
+  "flows:read": { about: "Read flows.", roles: everyone },
+  "flows:publish": { about: "Publish flow versions.", roles: builders },
+  "runs:read": { about: "Read runs, steps and their events.", roles: everyone },
+  "runs:start": {
+    about: "Start runs.",
+    roles: [...builders, "operator", "member", "agent", "service"],
+  },
+  "runs:operate": { about: "Retry, skip, edit and abort runs of others.", roles: [...builders, "operator"] },
+  "connections:read": {
+    about: "Read connections, without their secrets.",
+    roles: [...people, "agent", "service"],
+  },
+  "connections:write": { about: "Create and change connections.", roles: builders },
+  "secrets:read": { about: "List secrets by name; no permission shows a value.", roles: [...watchers] },
+  "secrets:write": { about: "Store, replace and delete secrets.", roles: builders },
+  "access:read": {
+    about: "Read principals, roles and API keys.",
+    roles: [...builders, "operator", "auditor"],
+  },
+  "access:write": { about: "Create principals, grant roles, issue and revoke keys.", roles: admins },
+  "log:read": { about: "Read the receipt log: checkpoints, proofs, exports.", roles: watchers },
+  "webhooks:read": {
+    about: "Read webhooks and what they received.",
+    roles: [...builders, "operator", "auditor", "service"],
+  },
+  "platform:operate": {
+    about: "Operate the installation: tenants, backups, system health.",
+    roles: ["platform_admin"],
+  },
+};
+
+/** All permissions, in the order of the table. */
+export const permissionNames = Object.keys(permissions) as readonly Permission[]; // the table is total over them
+
+const setOf = (role: Role): ReadonlySet<Permission> =>
+  new Set(permissionNames.filter((p) => permissions[p].roles.includes(role)));
+
+const byRole: ReadonlyMap<string, ReadonlySet<Permission>> = new Map(roleNames.map((r) => [r, setOf(r)]));
+
+export const isRole = (text: string): text is Role => byRole.has(text);
+
+/** What a role may do; nothing for a name that is no role (any more). */
+export const permissionsOf = (role: string): ReadonlySet<Permission> => byRole.get(role) ?? none;
+
+const none: ReadonlySet<Permission> = new Set();
+
+export const permissionsOfAll = (roles: readonly string[]): ReadonlySet<Permission> =>
+  new Set(roles.flatMap((role) => [...permissionsOf(role)]));
