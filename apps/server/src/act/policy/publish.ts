@@ -1,0 +1,78 @@
+/**
+ * Publishing: the check and the golden cases once more (facts and engine may have changed since the draft),
+ * then one transaction that retires the published version, publishes this one and writes the receipt.
+ * The receipt names the version that it replaces and is signed before the transaction; should another
+ * publication come in between, the whole is done again.
+ */
+import { type Caller, requirePermission } from "#platform/access";
+import { applyWrites, type Database, WriteSet } from "#platform/db";
+import { OarsError } from "#platform/kernel";
+import type { PolicyVersion } from "./domain.ts";
+import type { FactSpec } from "./facts.ts";
+import { publishedReceipt, type ReceiptSink } from "./receipt.ts";
+import * as store from "./store.ts";
+import type { Workshop } from "./workshop.ts";
+
+export interface PublishDeps {
+  readonly db: Database;
+  readonly receipts: ReceiptSink;
+  readonly workshop: Workshop;
+  readonly facts: (tenantId: string) => Promise<readonly FactSpec[]>;
+  readonly published: (tenantId: string) => void;
+}
+
+export interface PublishOptions {
+  /** Publish only if this version is the published one now; null: only if none is. */
+  readonly replaces?: string | null;
+}
+
+const attempts = 8;
+
+/**
+ * Errors: AUTH_FORBIDDEN, POLICY_NOT_FOUND, POLICY_INVALID and POLICY_CASES_FAILED with all problems,
+ * POLICY_ALREADY_PUBLISHED (unless the facts changed since), PRECONDITION_FAILED.
+ */
+export async function publishVersion(
+  deps: PublishDeps,
+  caller: Caller,
+  id: string,
+  options: PublishOptions = {},
+): Promise<PolicyVersion> {
+  requirePermission(caller, "policies:publish");
+  const { tenantId } = caller;
+  const version = await deps.db.read(tenantId, (db) => store.findVersion(db, tenantId, id));
+  if (version === undefined) throw new OarsError("POLICY_NOT_FOUND");
+  const bundle = await deps.workshop.accept(version.source, await deps.facts(tenantId));
+  const publication = {
+    policyId: id,
+    facts: bundle.facts,
+    schema: bundle.schema,
+    engine: deps.workshop.engine,
+    compiled: bundle.policies,
+  };
+  for (let attempt = 1; ; attempt++) {
+    const head = await deps.db.read(tenantId, (db) => store.findHead(db, tenantId));
+    if (options.replaces !== undefined && options.replaces !== head.policyId)
+      throw new OarsError("PRECONDITION_FAILED");
+    if (head.policyId === id && head.schema === bundle.schema)
+      throw new OarsError("POLICY_ALREADY_PUBLISHED");
+    const replaced = head.policyId === null ? null : await versionOf(deps.db, tenantId, head.policyId);
+    const writes = new WriteSet();
+    await deps.receipts.add(
+      writes,
+      publishedReceipt(caller, version, bundle, deps.workshop.engine, replaced),
+    );
+    const done = await deps.db.tx(tenantId, async (tx) => {
+      if ((await store.lockHead(tx, tenantId)).revision !== head.revision) return undefined;
+      const row = await store.publishVersion(tx, tenantId, caller.principalId, publication);
+      await applyWrites(tx, writes);
+      tx.onCommit(() => deps.published(tenantId));
+      return row;
+    });
+    if (done !== undefined) return done;
+    if (attempt >= attempts) throw new OarsError("SERVER_BUSY", { seconds: 1 });
+  }
+}
+
+const versionOf = async (db: Database, tenantId: string, id: string): Promise<number | null> =>
+  (await db.read(tenantId, (reader) => store.findVersion(reader, tenantId, id)))?.version ?? null;

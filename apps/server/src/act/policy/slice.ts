@@ -1,0 +1,49 @@
+/**
+ * Slicing: of a bundle's policies only those whose scope can fit the verb and the tool are evaluated.
+ * Sound because a policy whose scope does not fit is not satisfied, so it can neither decide nor err.
+ */
+import { sha256 } from "#platform/kernel";
+import type { Bundle, CompiledPolicy, EntityRef } from "./domain.ts";
+import { guards } from "./schema.ts";
+
+export interface Slice {
+  /** Same key, same policies, within one bundle. */
+  readonly key: string;
+  readonly ids: readonly string[];
+  readonly texts: () => Record<string, string>;
+  readonly policies: ReadonlyMap<string, CompiledPolicy>;
+}
+
+export interface Slicer {
+  slice(verb: string, resource: EntityRef, parents: readonly EntityRef[]): Slice;
+}
+
+const rememberedTools = 2_000;
+
+export function createSlicer(bundle: Bundle): Slicer {
+  const remembered = new Map<string, Slice>();
+  const policies = new Map(bundle.policies.map((policy) => [policy.id, policy]));
+  return {
+    slice(verb, resource, parents) {
+      const question = JSON.stringify([verb, resource, parents]);
+      const before = remembered.get(question);
+      if (before !== undefined) return before;
+      const candidates = bundle.policies.filter((policy) => fits(policy, verb, [resource, ...parents]));
+      const ids = candidates.map((policy) => policy.id);
+      const slice: Slice = {
+        key: sha256(ids.join("\n")).toString("base64url"),
+        ids,
+        texts: () => ({ ...Object.fromEntries(candidates.map(({ id, text }) => [id, text])), ...guards }),
+        policies,
+      };
+      if (remembered.size >= rememberedTools) remembered.clear();
+      remembered.set(question, slice);
+      return slice;
+    },
+  };
+}
+
+const fits = (policy: CompiledPolicy, verb: string, tool: readonly EntityRef[]): boolean =>
+  (policy.verbs === null || policy.verbs.includes(verb)) &&
+  (policy.resource === null ||
+    tool.some(({ type, id }) => type === policy.resource?.type && id === policy.resource.id));
