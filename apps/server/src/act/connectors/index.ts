@@ -1,0 +1,15 @@
+export type {
+  ActionShape,
+  Connection,
+  ConnectionInfo,
+  Connector,
+  FactSpec,
+  FactValue,
+  Operation,
+  OperationContext,
+  OperationOutcome,
+  StepError,
+  Verb,
+} from "./connector.ts";
+export type { ConnectionInput } from "./domain.ts";
+export { type Connectors, type ConnectorsDeps, createConnectors } from "./service.ts";
