@@ -28,7 +28,7 @@ export interface CompiledStep {
   readonly pure: boolean;
   /** The step's result is on disk before anything that follows from it happens. True for every impure kind. */
   readonly durable: boolean;
-  /** A goto target without needs: it runs only when a step goes to it. */
+  /** A goto target: it runs only when a step goes to it, and has no needs. */
   readonly handler: boolean;
   readonly needs: readonly number[];
   readonly dependents: readonly number[];
@@ -99,7 +99,7 @@ export function compileFlow(definition: FlowDefinition, kinds: StepKindCatalogue
       index,
       name,
       ...kindOf(name, step, kinds),
-      handler: targets.has(name) && needs.length === 0,
+      handler: targets.has(name),
       needs: needs.sort((a, b) => a - b),
       dependents: (dependentsOf.get(name) ?? []).map(({ to }) => at(to)).sort((a, b) => a - b),
       ...templatesOf(name, step),

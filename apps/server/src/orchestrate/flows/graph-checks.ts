@@ -16,6 +16,7 @@ export function checkGraph(draft: Draft): CheckedGraph {
   const byNeeds = buildGraph(names, needs);
   const gotos = gotoEdges(draft, byNeeds, problems);
   const graph = buildGraph(names, [...needs, ...gotos]);
+  problems.push(...handlersWithNeeds(draft, gotos));
   for (const cycle of graph.cycles) problems.push(cycleProblem(cycle));
   return { graph, problems };
 }
@@ -57,6 +58,15 @@ function gotoEdges(draft: Draft, byNeeds: Graph, problems: Problem[]): Edge[] {
   }
   return edges;
 }
+
+/** A handler starts when a step goes to it and at no other time, so it has nothing to wait for. */
+const handlersWithNeeds = (draft: Draft, gotos: readonly Edge[]): Problem[] =>
+  [...Map.groupBy(gotos, ({ to }) => to)].flatMap(([target, edges]): Problem[] => {
+    if ((draft.steps.get(target)?.needs.length ?? 0) === 0) return [];
+    const sources = edges.map(({ from }) => `"${from}"`).join(", ");
+    const message = `${sources} goes here on error, so the step runs only then; remove its needs`;
+    return [{ path: ["steps", target, "needs"], code: "GOTO_TARGET_NEEDS", message, on: "key" }];
+  });
 
 /** Told at the step of the cycle whose name comes first, as a sentence that goes once around. */
 function cycleProblem(cycle: readonly Edge[]): Problem {

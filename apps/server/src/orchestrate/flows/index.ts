@@ -17,6 +17,15 @@ export {
 export { didYouMean } from "./near-names.ts";
 export type { CheckedParams } from "./param-values.ts";
 export { type ProblemCode, problemCodes, renderCodes } from "./problem-codes.ts";
+export {
+  createFlows,
+  type FlowPage,
+  type Flows,
+  type FlowsDeps,
+  type NewVersion,
+  type PublishedVersion,
+} from "./service.ts";
 export type { StepKindCatalogue, StepKindInfo } from "./step-kinds.ts";
+export type { FlowSummary, FlowVersion, FlowVersionDetail } from "./store.ts";
 export { compileTemplate, isTrue, type Scope, type Template } from "./template.ts";
 export { type FlowSourceInput, type Validation, validateDefinition } from "./validate.ts";

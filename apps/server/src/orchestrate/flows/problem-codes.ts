@@ -28,6 +28,7 @@ export const problemCodes = [
   "GOTO_UNKNOWN",
   "GOTO_SELF",
   "GOTO_UPSTREAM",
+  "GOTO_TARGET_NEEDS",
   "WHEN_NOT_EXPRESSION",
   "STEP_UNREACHABLE",
   "STEP_DURABLE",

@@ -13,8 +13,10 @@ interface Site {
   readonly path: Path;
   /** A step reads what comes before it, the output of the flow reads all steps, a webhook its request. */
   readonly reader: { readonly step: string } | "flow" | "webhook";
+  readonly roots: readonly string[];
 }
 
+const commonRoots = ["params", "steps", "run", "trigger"];
 const runFields = ["id", "flow", "version", "startedAt"];
 const stepFields = ["output", "status", "error"];
 
@@ -35,22 +37,29 @@ export function checkExpressions(draft: Draft, graph: Graph): Problem[] {
 }
 
 function sitesOf(draft: Draft): Site[] {
-  const steps = [...draft.steps.values()].flatMap((step): Site[] => {
-    const at = (value: unknown, ...rest: string[]): Site => ({
-      value,
-      path: ["steps", step.name, ...rest],
-      reader: { step: step.name },
-    });
-    return [at(step.config, "with"), at(step.when, "when"), at(step.fallback?.value, "onError", "fallback")];
+  const steps = [...draft.steps.values()].flatMap(({ name, config, when, fallback }): Site[] => {
+    const path = ["steps", name];
+    const reader = { step: name };
+    return [
+      { value: config, path: [...path, "with"], reader, roots: commonRoots },
+      { value: when, path: [...path, "when"], reader, roots: commonRoots },
+      {
+        value: fallback?.value,
+        path: [...path, "onError", "fallback"],
+        reader,
+        roots: [...commonRoots, "error"],
+      },
+    ];
   });
-  const webhooks = draft.webhooks.map(
-    ({ index, params }): Site => ({
-      value: params,
-      path: ["triggers", index, "webhook", "params"],
-      reader: "webhook",
-    }),
-  );
-  return [...steps, ...webhooks, { value: draft.output, path: ["output"], reader: "flow" }];
+  const webhooks = draft.webhooks.map(({ index, params }): Site => {
+    const path = ["triggers", index, "webhook", "params"];
+    return { value: params, path, reader: "webhook", roots: ["trigger"] };
+  });
+  return [
+    ...steps,
+    ...webhooks,
+    { value: draft.output, path: ["output"], reader: "flow", roots: commonRoots },
+  ];
 }
 
 type Fault = { readonly code: ProblemCode; readonly message: string } | null;
@@ -62,12 +71,11 @@ function checkReference(
   site: Site,
   { root, name, field }: Reference,
 ): Fault {
-  const roots = site.reader === "webhook" ? ["trigger"] : ["params", "steps", "run", "trigger"];
-  if (!roots.includes(root)) return unknownRoot(draft, root, roots, site);
+  if (!site.roots.includes(root)) return unknownRoot(draft, root, site);
   if (root === "params") return name === null || draft.params.has(name) ? null : unknownParam(draft, name);
   if (root === "run")
     return name === null || runFields.includes(name) ? null : unknownField("run", name, runFields);
-  if (root === "trigger" || name === null) return null;
+  if (root !== "steps" || name === null) return null;
   if (!draft.steps.has(name)) {
     return {
       code: "REFERENCE_UNKNOWN",
@@ -95,8 +103,8 @@ function checkUpstream(graph: Graph, ordered: ReadonlySet<string>, name: string,
   return { code: "REFERENCE_NOT_UPSTREAM", message };
 }
 
-function unknownRoot(draft: Draft, root: string, roots: readonly string[], site: Site): Fault {
-  if (site.reader === "webhook") {
+function unknownRoot(draft: Draft, root: string, { roots, reader }: Site): Fault {
+  if (reader === "webhook") {
     return {
       code: "REFERENCE_UNKNOWN",
       message: `a webhook reads only its request: write trigger., not ${root}`,

@@ -25,6 +25,8 @@ export interface Scope {
     readonly startedAt: string;
   };
   readonly trigger: Record<string, unknown>;
+  /** Why the step failed; only for `onError: {fallback}`. */
+  readonly error?: unknown;
 }
 
 export interface Template {

@@ -1,0 +1,152 @@
+import { type FlowDefinition, flowLimits } from "@oars/contract";
+import { type Caller, requirePermission } from "#platform/access";
+import type { Database, Tx } from "#platform/db";
+import { digestOf, newId, OarsError } from "#platform/kernel";
+import { type CompiledFlow, compileFlow } from "./compile.ts";
+import { createRecent } from "./recent.ts";
+import { compareVersions } from "./semver.ts";
+import type { StepKindCatalogue } from "./step-kinds.ts";
+import type { FlowSummary, FlowVersion, FlowVersionDetail } from "./store.ts";
+import * as store from "./store.ts";
+import { type FlowSourceInput, type Validation, validateDefinition } from "./validate.ts";
+
+export interface FlowsDeps {
+  readonly db: Database;
+  readonly kinds: StepKindCatalogue;
+  /**
+   * Runs in the transaction that publishes a new version, so that what follows from it is published with
+   * it or not at all. May run again when the transaction is retried; not called for a repeated publish.
+   */
+  readonly onPublish?: (tx: Tx, caller: Caller, version: NewVersion) => Promise<void>;
+}
+
+/** A version as it is being published. */
+export interface NewVersion {
+  readonly id: string;
+  readonly flowId: string;
+  readonly name: string;
+  readonly version: string;
+  readonly hash: string;
+  readonly definition: FlowDefinition;
+  /** Whether it is the highest version of its flow. */
+  readonly isLatest: boolean;
+}
+
+/** `created` is false when the same version with the same content had been published before. */
+export type PublishedVersion = FlowVersion & { readonly created: boolean };
+
+/** One page, newest first. `before` of the next one is the last `flowId` of this. */
+export interface FlowPage {
+  readonly items: readonly FlowSummary[];
+  readonly more: boolean;
+}
+
+export interface Flows {
+  /** Everything that is wrong with a source, or its definition and hash. */
+  validate(source: FlowSourceInput): Validation;
+  /**
+   * Publishes a version. The same content again answers like the first time; other content under a
+   * published version throws FLOW_VERSION_TAKEN. Also FLOW_INVALID, FLOW_TOO_LARGE. Needs flows:publish.
+   */
+  publish(caller: Caller, source: FlowSourceInput): Promise<PublishedVersion>;
+  /** Needs flows:read. */
+  list(caller: Caller, page: { readonly limit: number; readonly before?: string | null }): Promise<FlowPage>;
+  /** With definition and source. `version` is a version or "latest". Throws FLOW_NOT_FOUND. Needs flows:read. */
+  find(caller: Caller, name: string, version?: string): Promise<FlowVersionDetail>;
+  /** The version that a run starts with; "latest" is the highest published. Throws FLOW_NOT_FOUND. */
+  resolve(tenantId: string, name: string, version?: string): Promise<FlowVersion>;
+  /** The compiled flow of a hash that this tenant has published; the most recent 500 are kept. */
+  compiled(tenantId: string, hash: string): Promise<CompiledFlow>;
+}
+
+const keptFlows = 500;
+const keptVersions = 2_000;
+
+export function createFlows(deps: FlowsDeps): Flows {
+  const { db, kinds } = deps;
+  const compiled = createRecent<CompiledFlow>(keptFlows);
+  const versions = createRecent<FlowVersion>(keptVersions);
+
+  const resolve = async (tenantId: string, name: string, version: string): Promise<FlowVersion> => {
+    const row = await db.read(tenantId, (reader) => store.findVersion(reader, tenantId, name, version));
+    return row ?? notFound();
+  };
+
+  return {
+    validate: (source) => validateDefinition(source, kinds),
+    async publish(caller, source) {
+      requirePermission(caller, "flows:publish");
+      const validation = validateDefinition(source, kinds);
+      if (!validation.valid) throw refusal(validation.problems);
+      return publishVersion(deps, caller, validation, typeof source === "string" ? source : null);
+    },
+    async list(caller, page) {
+      requirePermission(caller, "flows:read");
+      const { tenantId } = caller;
+      const rows = await db.read(tenantId, (reader) =>
+        store.listFlows(reader, tenantId, { ...page, limit: page.limit + 1 }),
+      );
+      const items = rows.slice(0, page.limit).map((row) => ({
+        ...row,
+        versions: row.versions.toSorted((a, b) => compareVersions(b, a)),
+      }));
+      return { items, more: rows.length > page.limit };
+    },
+    async find(caller, name, version = "latest") {
+      requirePermission(caller, "flows:read");
+      const { tenantId } = caller;
+      const row = await db.read(tenantId, (reader) => store.findDetail(reader, tenantId, name, version));
+      return row ?? notFound();
+    },
+    resolve(tenantId, name, version = "latest") {
+      if (version === "latest") return resolve(tenantId, name, version);
+      return versions.get(JSON.stringify([tenantId, name, version]), () => resolve(tenantId, name, version));
+    },
+    compiled: (tenantId, hash) =>
+      compiled.get(`${tenantId} ${hash}`, async () => {
+        const definition = await db.read(tenantId, (reader) => store.findDefinition(reader, tenantId, hash));
+        if (definition === undefined) return notFound();
+        if (digestOf(definition) !== hash)
+          throw new Error(`the stored definition of ${hash} has another hash`);
+        return compileFlow(definition, kinds);
+      }),
+  };
+}
+
+/** The row of the flow is locked, so that of two publishers of one version the second sees the first. */
+function publishVersion(
+  deps: FlowsDeps,
+  caller: Caller,
+  { flow: name, version, hash, definition }: Extract<Validation, { valid: true }>,
+  source: string | null,
+): Promise<PublishedVersion> {
+  const { tenantId } = caller;
+  return deps.db.tx(tenantId, async (tx) => {
+    const flow = await store.lockFlow(tx, tenantId, newId(), name);
+    const existing = await store.findVersion(tx, tenantId, name, version);
+    if (existing !== undefined) {
+      if (existing.hash === hash) return { ...existing, created: false };
+      throw new OarsError("FLOW_VERSION_TAKEN", { flow: name, version });
+    }
+    const id = newId();
+    const row = { tenantId, id, flowId: flow.id, name, version, hash, definition };
+    await store.insertVersion(tx, { ...row, source, publishedBy: caller.principalId });
+    const isLatest = flow.latestVersion === null || compareVersions(version, flow.latestVersion) > 0;
+    if (isLatest) await store.updateLatest(tx, tenantId, flow.id, id);
+    await deps.onPublish?.(tx, caller, { id, flowId: flow.id, name, version, hash, definition, isLatest });
+    const inserted = await store.findVersion(tx, tenantId, name, version);
+    if (inserted === undefined) throw new Error(`version ${name} ${version} is gone inside its transaction`);
+    return { ...inserted, created: true };
+  });
+}
+
+function refusal(problems: Extract<Validation, { valid: false }>["problems"]): OarsError {
+  const isLarge = problems.some(({ code, path }) => code === "FLOW_TOO_LARGE" && path === "");
+  if (isLarge)
+    return new OarsError("FLOW_TOO_LARGE", { limit: flowLimits.definitionBytes }, { errors: problems });
+  return new OarsError("FLOW_INVALID", {}, { errors: problems });
+}
+
+const notFound = (): never => {
+  throw new OarsError("FLOW_NOT_FOUND");
+};
