@@ -89,29 +89,30 @@ export const freshState = (): StepState => ({
 
 export interface StepShape {
   readonly index: number;
+  /** Runs only when a failure leads to it. */
+  readonly handler: boolean;
   readonly needs: readonly number[];
-  readonly onError: { readonly do: string; readonly step?: number };
 }
 
 export type Readiness = "run" | "skip" | "blocked";
 
 /**
  * Whether a pending step may run now. It runs once every need has ended and at least one gave something; it is
- * skipped when all its needs were skipped or diverted. A step that is the target of a `goto` runs only when a
- * failure leads to it, and is skipped once all steps that could lead to it have ended otherwise.
+ * skipped when all its needs were skipped or diverted. A failure that goes to it (`sources`) makes it run too;
+ * a handler runs only so, and is skipped once nothing can lead to it any more.
  */
 export function readiness(
   step: StepShape,
   sources: readonly StepShape[],
   states: readonly StepState[],
 ): Readiness {
-  if (sources.length > 0) {
-    if (sources.some((s) => states[s.index]?.diverted)) return "run";
-    return sources.every((s) => hasEnded(states[s.index])) ? "skip" : "blocked";
-  }
+  if (sources.some((s) => states[s.index]?.diverted)) return "run";
+  const mayStillCome = sources.some((s) => !hasEnded(states[s.index]));
+  if (step.handler) return mayStillCome ? "blocked" : "skip";
   if (step.needs.length === 0) return "run";
   if (!step.needs.every((n) => hasEnded(states[n]))) return "blocked";
-  return step.needs.some((n) => gives(states[n])) ? "run" : "skip";
+  if (step.needs.some((n) => gives(states[n]))) return "run";
+  return mayStillCome ? "blocked" : "skip";
 }
 
 const hasEnded = (s: StepState | undefined): boolean =>

@@ -7,6 +7,7 @@
  * R6 a guard that does not hold ends the execution: another owner or an operator has the run.
  */
 
+import { durationMs } from "@oars/contract";
 import type { Actions } from "#act/actions";
 import type { CompiledFlow, CompiledStep, Scope } from "#orchestrate/flows";
 import type { Caller } from "#platform/access";
@@ -181,7 +182,7 @@ export class RunExecution {
     if (kind.mode === "effect")
       return runEffect(this, step, state, kind.operation, input.data, resumed, started);
     if (kind.mode === "timer")
-      return this.wait(step, state, "timer", null, (input.data as { ms: number }).ms); // parsed by the kind
+      return this.wait(step, state, "timer", null, durationMs((input.data as { for: string }).for) ?? 0); // parsed by the kind
     const result = kind.run(input.data);
     const done = result instanceof Promise ? await result : result;
     if (done.ok) await this.complete(step, state, done.output, started);

@@ -1,3 +1,4 @@
+import { durationMs } from "@oars/contract";
 import type { ZodType } from "zod";
 import { z } from "zod";
 import type { TransformResult } from "#orchestrate/transforms";
@@ -40,7 +41,11 @@ export const builtInKinds: readonly StepKind[] = [
     version: 1,
     pure: false,
     mode: "timer",
-    config: z.strictObject({ ms: z.int().min(0).max(31_536_000_000) }),
+    config: z.strictObject({
+      for: z
+        .string()
+        .refine((text) => durationMs(text) !== undefined, "must be a duration: 500ms, 2s, 5m, 1h, 1d"),
+    }),
   },
 ];
 

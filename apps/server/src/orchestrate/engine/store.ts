@@ -1,5 +1,6 @@
 /** SQL of run, journal and wait. `claimRuns`, `fireTimers` and `requeueOf` work across tenants. */
 import { type Database, type Db, sql, type Tx } from "#platform/db";
+import { workerLock } from "#platform/jobs";
 import type { JournalEvent, RunStatus, StepError, WaitKind } from "./domain.ts";
 
 export interface ClaimedRun {
@@ -154,3 +155,28 @@ export const requeueOf = (tx: Tx, workerId: string): Promise<{ id: string }[]> =
 export const cancelWaits = (tx: Tx, tenantId: string, runId: string): Promise<unknown[]> =>
   tx.query(sql`/* engine.cancelWaits */
     update wait set status = 'cancelled', resolved_at = now() where tenant_id = ${tenantId} and run_id = ${runId} and status = 'open'`);
+
+/**
+ * Ends a run by order of an operator. Its owner, if any, is shut out first: no batch of that worker is in
+ * flight while the epoch moves on, and every later one is refused. Undefined: the run had ended already.
+ */
+export async function abortRun(
+  tx: Tx,
+  tenantId: string,
+  runId: string,
+  error: StepError,
+): Promise<{ id: string } | undefined> {
+  const owner = await tx.query<{ worker: string | null }>(sql`/* engine.findOwner */
+    select lease_worker as worker from run where tenant_id = ${tenantId} and id = ${runId}`);
+  const worker = owner[0]?.worker;
+  if (worker)
+    await tx.query(sql`/* engine.lockOwner */ select pg_advisory_xact_lock(${workerLock(worker)}::bigint)`);
+  const aborted = await tx.query<{ id: string }>(sql`/* engine.abortRun */
+    update run r set status = 'aborted', lease_worker = null, lease_epoch = r.lease_epoch + 1, ended_at = now(),
+      error = ${JSON.stringify(error)}::jsonb,
+      last_seq = greatest(r.last_seq, coalesce((select max(j.seq) from journal j where j.tenant_id = r.tenant_id and j.run_id = r.id), 0))
+    where r.tenant_id = ${tenantId} and r.id = ${runId} and r.status in ('queued', 'running', 'waiting')
+    returning r.id`);
+  if (aborted[0]) await cancelWaits(tx, tenantId, runId);
+  return aborted[0];
+}

@@ -1,0 +1,8 @@
+export {
+  createTriggers,
+  type Delivery,
+  registerWebhooks,
+  type Triggers,
+  type TriggersDeps,
+} from "./service.ts";
+export type { Webhook } from "./store.ts";
