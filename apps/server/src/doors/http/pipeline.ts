@@ -1,0 +1,47 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { type IdempotencyKeys, idempotencyKeyOf, underKey } from "./idempotency.ts";
+import { inputReader } from "./input.ts";
+import type { Answer, Context, Route } from "./route.ts";
+
+/**
+ * What happens to an admitted request: read and check its input, run the handler once (under its
+ * Idempotency-Key where the route keeps one), send the answer. Everything that can be is made ahead.
+ */
+export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys) {
+  const read = inputReader(route);
+  const send = sender(route.answer);
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const input = read(request);
+    const idempotencyKey = route.idempotency === undefined ? undefined : idempotencyKeyOf(request);
+    const context = {
+      caller: request.caller as Context<unknown, unknown, unknown>["caller"], // null only on anonymous routes
+      params: input.params,
+      query: input.query,
+      body: input.body,
+      requestId: request.id,
+      idempotencyKey,
+      request,
+      reply,
+    };
+    const run = async (): Promise<unknown> => route.handle(services, context);
+    const body =
+      route.idempotency === "door" && idempotencyKey !== undefined
+        ? await underKey(keys, { route, caller: context.caller, key: idempotencyKey, input, reply }, run)
+        : await run();
+    if (reply.sent) return reply;
+    return send(reply, body);
+  };
+}
+
+function sender(answer: Answer): (reply: FastifyReply, body: unknown) => FastifyReply {
+  const { status } = answer;
+  if (answer.body === undefined && answer.type === undefined) {
+    return (reply) => reply.code(status).send();
+  }
+  if (answer.type !== undefined) {
+    const type = answer.type;
+    return (reply, body) => reply.code(status).header("content-type", type).send(body);
+  }
+  return (reply, body) =>
+    reply.code(status).header("content-type", "application/json; charset=utf-8").send(JSON.stringify(body));
+}
