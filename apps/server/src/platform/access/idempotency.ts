@@ -25,9 +25,10 @@ import {
 
 export interface Answer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** As it went over the wire. */
-  readonly body: string;
+  /** Those that a replay must repeat. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A JSON value; a text that must come back byte for byte is one too. */
+  readonly body: unknown;
 }
 
 export interface Reservation extends IdempotencyKey {
@@ -36,7 +37,7 @@ export interface Reservation extends IdempotencyKey {
 
 export type Reserved =
   | { readonly kind: "fresh"; readonly reservation: Reservation }
-  | { readonly kind: "replay"; readonly answer: Answer }
+  | ({ readonly kind: "replay" } & Answer)
   | { readonly kind: "conflict" }
   | { readonly kind: "in_progress"; readonly retryAfterSeconds: number };
 
@@ -74,8 +75,8 @@ export function createIdempotency(deps: { db: Database; vault: Vault }): Idempot
       return { kind: "in_progress", retryAfterSeconds: row.waitSeconds };
     }
     const plain = Buffer.from(await vault.open(k.tenantId, purposeOf(k), row.answer)).toString("utf8");
-    const { headers, body } = JSON.parse(plain) as Pick<Answer, "headers" | "body">; // sealed by `complete` below
-    return { kind: "replay", answer: { status: row.status, headers, body } };
+    const { headers, body } = JSON.parse(plain) as Required<Pick<Answer, "headers" | "body">>; // sealed by `complete` below
+    return { kind: "replay", status: row.status, headers, body };
   };
 
   return {
@@ -96,7 +97,7 @@ export function createIdempotency(deps: { db: Database; vault: Vault }): Idempot
     },
     complete: async (r, answer, within) => {
       const sealer = await vault.sealer(r.tenantId, within);
-      const plain = Buffer.from(JSON.stringify({ headers: answer.headers, body: answer.body }));
+      const plain = Buffer.from(JSON.stringify({ headers: answer.headers ?? {}, body: answer.body ?? null }));
       const row = { status: answer.status, sealed: sealer.seal(purposeOf(r), plain) };
       const write = (tx: Tx): Promise<boolean> => completeRow(tx, r, r.id, row);
       return within ? write(within) : db.tx(r.tenantId, write);
