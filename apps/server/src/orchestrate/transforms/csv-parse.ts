@@ -26,11 +26,6 @@ const config = strictObject({
   .refine((c) => c.delimiter !== c.quote, { path: ["quote"], message: "must differ from the delimiter" });
 
 type Options = ReturnType<typeof config.parse>;
-interface CsvRow {
-  readonly fields: readonly string[];
-  /** Bytes of the text before this record. */
-  readonly from: number;
-}
 
 /**
  * CSV text (RFC 4180; any line end) to an array of objects, one per record, all values text unless typed.
@@ -50,34 +45,33 @@ export const csvParse = defineTransform({
       return failure("CSV_EMPTY", "The text is empty; expected CSV.", { line: 1, column: 1 });
     const rows = readRows(text, options);
     if ("ok" in rows) return rows;
-    const columns = options.columns ?? rows[0]?.fields ?? [];
+    const columns = options.columns ?? rows[0] ?? [];
     const wrong = checkColumns(columns, options);
-    return wrong ?? toRecords(options.header ? rows.slice(1) : rows, columns, options, text);
+    return wrong ?? toRecords(rows, columns, options, text);
   },
 });
 
-function readRows(text: string, options: Options): CsvRow[] | TransformResult {
+function readRows(text: string, options: Options): string[][] | TransformResult {
   try {
-    const parsed: unknown = parse(text, {
-      info: true,
-      columns: false,
-      relax_column_count: true, // counted below, to say what is wrong
-      delimiter: options.delimiter,
-      quote: options.quote,
-      escape: options.quote,
-      trim: options.trim,
-      skip_empty_lines: options.skipEmptyLines,
-      record_delimiter: ["\r\n", "\n", "\r"],
-    });
-    const records = parsed as { record: string[]; info: { bytes: number } }[]; // what `info: true` gives
-    return records.map(({ record: fields }, i) => ({ fields, from: records[i - 1]?.info.bytes ?? 0 }));
+    return parse(text, dialectOf(options));
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    const line = startLine(text, typeof error.bytes_records === "number" ? error.bytes_records : 0);
+    const line = startLine(text, options, typeof error.records === "number" ? error.records : 0);
     const reason = reasons[error.code] ?? error.message;
     return failure("CSV_MALFORMED", `${reason} (in the record that starts at line ${line}).`, { line });
   }
 }
+
+const dialectOf = (options: Options) => ({
+  columns: false as const,
+  relax_column_count: true, // counted in toRecords, to say what is wrong
+  delimiter: options.delimiter,
+  quote: options.quote,
+  escape: options.quote,
+  trim: options.trim,
+  skip_empty_lines: options.skipEmptyLines,
+  record_delimiter: ["\r\n", "\n", "\r"],
+});
 
 const reasons: Partial<Record<string, string>> = {
   CSV_QUOTE_NOT_CLOSED: "A quoted field is never closed",
@@ -87,10 +81,15 @@ const reasons: Partial<Record<string, string>> = {
     "After the closing quote of a field comes neither delimiter nor line end; double a quote that is meant as text",
 };
 
-/** The line on which the record after the first `bytes` bytes starts, past blank lines. */
-function startLine(text: string, bytes: number): number {
+/**
+ * The line on which the record of that index starts. Reads the records before it once more, with their
+ * positions, which costs four times the plain reading; so only failures pay for it.
+ */
+function startLine(text: string, options: Options, index: number): number {
+  const parsed: unknown = index === 0 ? [] : parse(text, { ...dialectOf(options), info: true, to: index });
+  const bytes = (parsed as { info: { bytes: number } }[]).at(-1)?.info.bytes ?? 0; // what `info: true` gives
   const before = Buffer.from(text, "utf8").subarray(0, bytes).toString("utf8").length;
-  const blank = /^[\r\n]*/.exec(text.slice(before, before + 10_000))?.[0].length ?? 0;
+  const blank = options.skipEmptyLines ? (/^[\r\n]*/.exec(text.slice(before))?.[0].length ?? 0) : 0;
   return positionAt(text, before + blank).line;
 }
 
@@ -122,7 +121,7 @@ function checkColumns(columns: readonly string[], options: Options): TransformRe
 }
 
 function toRecords(
-  rows: readonly CsvRow[],
+  rows: readonly (readonly string[])[],
   columns: readonly string[],
   options: Options,
   text: string,
@@ -130,25 +129,30 @@ function toRecords(
   if (rows.length * columns.length > limits.nodes) {
     return failure("INPUT_TOO_LARGE", `There are more than ${limits.nodes} fields.`, { path: "text" });
   }
+  const typed = columns.map(
+    (name) => [name, Object.hasOwn(options.types, name) ? options.types[name] : undefined] as const,
+  );
   const records: Json[] = [];
-  for (const [i, { fields, from }] of rows.entries()) {
+  for (let i = options.header ? 1 : 0; i < rows.length; i++) {
+    const fields = rows[i] ?? [];
     if (fields.length !== columns.length) {
-      const line = startLine(text, from);
+      const line = startLine(text, options, i);
       const message = `Line ${line} has ${fields.length} fields; there are ${columns.length} columns.`;
       return failure("CSV_RAGGED", message, { line });
     }
     const entry: { [column: string]: Json } = {};
-    for (const [c, column] of columns.entries()) {
+    for (const [c, [column, type]] of typed.entries()) {
       const field = fields[c] ?? "";
-      const type = Object.hasOwn(options.types, column) ? options.types[column] : undefined;
-      const converted = convert(field, type ?? "string");
-      if (converted.ok) {
+      const converted = type === undefined ? undefined : convert(field, type);
+      if (converted === undefined) {
+        entry[column] = field;
+      } else if (converted.ok) {
         entry[column] = converted.value as Json; // text to text, number or boolean
       } else if (converted.missing) {
         entry[column] = null;
       } else {
-        const line = startLine(text, from);
-        const where = { line, path: `/${i}/${column}` };
+        const line = startLine(text, options, i);
+        const where = { line, path: `/${records.length}/${column}` };
         return failure("CSV_TYPE", `Line ${line}, column ${column}: ${converted.message}.`, where);
       }
     }

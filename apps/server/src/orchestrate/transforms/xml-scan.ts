@@ -26,7 +26,7 @@ const sticky = {
   attribute: new RegExp(`\\s+(${name})\\s*=\\s*("[^"<]*"|'[^'<]*')`, "y"),
   end: /\s*(\/?)>/y,
 } as const;
-const reference = new RegExp(`&(?:#([0-9]{1,8});|#x([0-9A-Fa-f]{1,8});|(${part});)?`, "g");
+const reference = new RegExp(`&(?:#([0-9]{1,8});|#x([0-9A-Fa-f]{1,8});|(${part});)?`, "y");
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters XML 1.0 §2.2 leaves out
 const forbiddenCharacter = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]|\p{Surrogate}/u;
 const predefined = new Set(["amp", "lt", "gt", "quot", "apos"]);
@@ -47,6 +47,8 @@ interface Scan {
   readonly open: { name: string; offset: number }[];
   elements: number;
   at: number;
+  /** The first `&` not before what has been checked, so that finding references stays one pass. */
+  ampersand: number;
 }
 
 /** Whether `text` (without byte order mark) is one well-formed element with what may surround it. */
@@ -56,7 +58,7 @@ export function scanXml(text: string, removeNamespaces: boolean): XmlScan {
     const codePoint = text.charCodeAt(bad.index).toString(16).toUpperCase().padStart(4, "0");
     return fault(bad.index, `The character U+${codePoint} is not allowed in XML`, "XML_CHARACTER");
   }
-  const scan: Scan = { text, removeNamespaces, open: [], elements: 0, at: 0 };
+  const scan: Scan = { text, removeNamespaces, open: [], elements: 0, at: 0, ampersand: -1 };
   while (scan.at < text.length) {
     const lt = text.indexOf("<", scan.at);
     const wrong = checkText(scan, lt < 0 ? text.length : lt) ?? (lt < 0 ? undefined : readMarkup(scan, lt));
@@ -77,7 +79,7 @@ export function scanXml(text: string, removeNamespaces: boolean): XmlScan {
 }
 
 function checkText(scan: Scan, end: number): XmlFault | undefined {
-  if (scan.open.length > 0) return checkReferences(scan.text, scan.at, end);
+  if (scan.open.length > 0) return checkReferences(scan, scan.at, end);
   const stray = scan.text.slice(scan.at, end).search(/[^ \t\r\n]/);
   if (stray < 0) return undefined;
   const place = scan.elements === 0 ? "before" : "after";
@@ -167,17 +169,16 @@ function readAttributes(scan: Scan, element: string): XmlFault | undefined {
       return fault(at, `<${element}> has two attributes named ${key}`, "XML_ATTRIBUTE_REPEATED");
     seen.add(key);
     const next = scan.at + found[0].length;
-    const wrong = checkReferences(scan.text, at, next);
+    const wrong = checkReferences(scan, at, next);
     if (wrong !== undefined) return wrong;
     scan.at = next;
   }
 }
 
-function checkReferences(text: string, from: number, to: number): XmlFault | undefined {
-  for (let at = text.indexOf("&", from); at >= 0 && at < to; at = text.indexOf("&", at + 1)) {
+function checkReferences(scan: Scan, from: number, to: number): XmlFault | undefined {
+  for (let at = nextAmpersand(scan, from); at < to; at = nextAmpersand(scan, at + 1)) {
     reference.lastIndex = at;
-    const found = reference.exec(text);
-    const [whole = "&", decimal, hex, entity] = found ?? [];
+    const [whole = "&", decimal, hex, entity] = reference.exec(scan.text) ?? [];
     if (entity !== undefined && !predefined.has(entity)) {
       return fault(at, `${whole} is not defined in XML; write the character itself`, "XML_ENTITY_UNKNOWN");
     }
@@ -188,6 +189,14 @@ function checkReferences(text: string, from: number, to: number): XmlFault | und
     }
   }
   return undefined;
+}
+
+function nextAmpersand(scan: Scan, from: number): number {
+  if (scan.ampersand < from) {
+    const found = scan.text.indexOf("&", from);
+    scan.ampersand = found < 0 ? Number.POSITIVE_INFINITY : found;
+  }
+  return scan.ampersand;
 }
 
 const isXmlCharacter = (c: number): boolean =>
