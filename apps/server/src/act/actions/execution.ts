@@ -23,6 +23,8 @@ export interface ExecutionDeps {
   readonly receipts: Pick<Receipts, "add">;
   /** Id of this process among the workers. */
   readonly workerId: string;
+  /** An action of this tool reached the state. */
+  readonly onState: (tool: string, state: ActionState) => void;
   /** A named point at which tests kill the process. */
   readonly fault: (point: string) => void;
 }
@@ -69,6 +71,7 @@ export async function propose(deps: ExecutionDeps, p: Proposal, carry?: Carry): 
   const recorded = recordedOf(p, resolved, actionId, 1);
   await addDecision(deps.receipts, set, recorded, decision, resolved.input);
   if (approvalId) carry?.onHeld?.(set, actionId);
+  set.onCommit(() => deps.onState(resolved.shape.tool, state));
   deps.fault("actions.before-propose");
   const committed = await deps.db.committer.commit(set);
   deps.fault("actions.after-propose");
@@ -248,5 +251,6 @@ export async function settle(
     http: ("http" in done.outcome ? done.outcome.http : null) ?? null,
   });
   await addOutcome(deps.receipts, into, recorded, done.outcome, done.ms);
+  into.onCommit(() => deps.onState(recorded.tool, state));
   return state;
 }

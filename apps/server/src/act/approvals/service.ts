@@ -3,7 +3,7 @@ import { requirePermission } from "#platform/access";
 import { applyWrites, type Database, type Tx, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
 import { formatId, newId, OarsError } from "#platform/kernel";
-import type { Receipts } from "#sign/receipts";
+import type { ReceiptDraft, Receipts } from "#sign/receipts";
 import {
   type Approval,
   type ApprovalState,
@@ -163,21 +163,25 @@ async function addVote(
   approval: Approval,
   cast: { decision: "approve" | "reject"; reason: string },
 ): Promise<Vote> {
-  const receipt = await deps.receipts.add(set, {
-    tenantId: caller.tenantId,
-    type: "approval.vote",
-    runId: approval.subject.runId,
-    step: approval.subject.step,
-    action: { id: approval.actionId, digest: approval.actionDigest },
-    principal: { id: caller.principalId, kind: caller.principalKind, ownerId: caller.ownerId },
-    approval: {
-      request: approval.id,
-      state: "pending",
-      vote: cast.decision,
-      voter: formatId("principal", caller.principalId),
+  const receipt = await deps.receipts.add(
+    set,
+    {
+      tenantId: caller.tenantId,
+      type: "approval.vote",
+      runId: approval.subject.runId,
+      step: approval.subject.step,
+      action: { id: approval.actionId, digest: approval.actionDigest },
+      principal: { id: caller.principalId, kind: caller.principalKind, ownerId: caller.ownerId },
+      approval: {
+        request: approval.id,
+        state: "pending",
+        vote: cast.decision,
+        voter: formatId("principal", caller.principalId),
+      },
+      disclose: { reason: cast.reason },
     },
-    disclose: { reason: cast.reason },
-  });
+    tx,
+  );
   const vote: store.VoteRow = {
     tenantId: caller.tenantId,
     approvalId: approval.id,
@@ -210,6 +214,7 @@ async function resolve(
     after,
     after.state === "expired" ? "approval.expired" : "approval.resolved",
     after.state,
+    tx,
   );
   deps.outbox.emit(set, {
     tenantId,
@@ -225,8 +230,9 @@ async function addReceipt(
   approval: Approval,
   type: "approval.resolved" | "approval.expired" | "approval.consumed",
   state: ApprovalState,
+  within?: Tx,
 ): Promise<void> {
-  await deps.receipts.add(set, {
+  const draft: ReceiptDraft = {
     tenantId,
     type,
     runId: approval.subject.runId,
@@ -238,7 +244,8 @@ async function addReceipt(
       quorum: { need: needed(approval.requirements), got: tally(approval).count },
       votes: approval.votes.map((v) => v.receiptDigest),
     },
-  });
+  };
+  await deps.receipts.add(set, draft, within);
 }
 
 async function cancelFor(
@@ -252,7 +259,7 @@ async function cancelFor(
     const approval = await store.findApproval(tx, tenantId, open.id);
     if (!approval) continue;
     await store.moveApproval(tx, tenantId, open.id, open.state, "cancelled");
-    await addReceipt(deps, set, tenantId, approval, "approval.resolved", "cancelled");
+    await addReceipt(deps, set, tenantId, approval, "approval.resolved", "cancelled", tx);
   }
   await applyWrites(tx, set);
 }

@@ -28,7 +28,7 @@ export interface EngineDeps extends Omit<ExecutionDeps, "committer" | "onTimer" 
   /** Runs in hand at once. */
   readonly maxConcurrency: number;
   readonly onRun: (flow: string, status: ExecutionEnd, ms: number) => void;
-  readonly onQueueWait: (ms: number) => void;
+  readonly onQueueWait: (kind: string, ms: number) => void;
   readonly onError: (error: unknown, what: string) => void;
 }
 
@@ -94,7 +94,6 @@ export function createEngine(deps: EngineDeps): Engine {
   };
 
   const take = async (run: ClaimedRun): Promise<void> => {
-    deps.onQueueWait(run.waitedMs);
     try {
       const flow = await deps.flows.compiled(run.tenantId, run.flowHash);
       const [journal, waits] = await deps.db.read(run.tenantId, (db) =>
@@ -103,6 +102,7 @@ export function createEngine(deps: EngineDeps): Engine {
       const execution = new RunExecution(executionDeps, run, flow, journal, waits);
       inHand.set(run.id, execution);
       reserved--;
+      deps.onQueueWait(flow.steps[0]?.kind ?? "none", run.waitedMs);
       await drive(execution);
     } catch (error) {
       reserved--;

@@ -36,7 +36,7 @@ export interface ExecutionDeps {
   readonly outbox: Pick<Outbox, "emit">;
   readonly callerFor: (tenantId: string, principalId: string) => Promise<Caller>;
   readonly fault: (point: string) => void;
-  readonly onStep: (flow: string, kind: string, status: JournalEvent, ms: number) => void;
+  readonly onStep: (kind: string, status: JournalEvent, ms: number) => void;
   /** A timer of this run is due in so many milliseconds. */
   readonly onTimer: (ms: number) => void;
   /** New journal entries are durable. */
@@ -361,7 +361,7 @@ export class RunExecution {
     state.output = output ?? null;
     state.error = error;
     this.#scope.steps[step.name] = { output: state.output, status, ...(error ? { error } : {}) };
-    this.deps.onStep(this.run.flowName, step.kind, status, ms);
+    this.deps.onStep(step.kind, status, ms);
   }
 
   #restore(journal: readonly JournalEntry[]): void {

@@ -1,0 +1,214 @@
+/** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
+import { type Actions, createActions } from "#act/actions";
+import { type Approvals, createApprovals } from "#act/approvals";
+import { type Connectors, createConnectors } from "#act/connectors";
+import { createPolicy, type Policy } from "#act/policy";
+import { builtInKinds, createEngine, createStepKinds, type Engine, type StepKind } from "#orchestrate/engine";
+import { compileFlow, createFlows, type Flows } from "#orchestrate/flows";
+import { createRuns, type Runs } from "#orchestrate/runs";
+import { transforms } from "#orchestrate/transforms";
+import { createTriggers, registerWebhooks, type Triggers } from "#orchestrate/triggers";
+import { type Access, createAccess, createIdempotency, type Idempotency } from "#platform/access";
+import type { Config, Keys } from "#platform/config";
+import { type Database, openDatabase } from "#platform/db";
+import { createOutbox, createTicker, createWorkers, type Outbox, workerLock } from "#platform/jobs";
+import { newId, systemClock } from "#platform/kernel";
+import { createDialer, type Dialer } from "#platform/net";
+import type { Telemetry } from "#platform/telemetry";
+import { createVault, type Vault } from "#platform/vault";
+import { createLog, type Log } from "#sign/log";
+import { createReceipts, type Receipts } from "#sign/receipts";
+
+export interface Rooms {
+  readonly db: Database;
+  readonly vault: Vault;
+  readonly access: Access;
+  readonly idempotency: Idempotency;
+  readonly receipts: Receipts;
+  readonly log: Log;
+  readonly policy: Policy;
+  readonly approvals: Approvals;
+  readonly connectors: Connectors;
+  readonly actions: Actions;
+  readonly flows: Flows;
+  readonly engine: Engine;
+  readonly runs: Runs;
+  readonly triggers: Triggers;
+  readonly outbox: Outbox;
+  readonly dialer: Dialer;
+}
+
+export interface App extends Rooms {
+  /** Begins background work: claims, timers, outbox, sequencing, expiry. */
+  start(): Promise<void>;
+  /** Hands back what is under way and closes the database. */
+  stop(): Promise<void>;
+}
+
+export interface ComposeOptions {
+  readonly config: Config;
+  readonly keys: Keys;
+  readonly telemetry: Telemetry;
+  /** Called at named fault points; kills the process in tests. */
+  readonly fault?: (point: string) => void;
+  /** This process was declared dead by another one and must end. */
+  readonly onFenced?: () => void;
+}
+
+const expiryMs = 2_000;
+
+export async function compose(options: ComposeOptions): Promise<App> {
+  const { config, keys, telemetry } = options;
+  const { log, metrics } = telemetry;
+  const workerId = newId();
+  const onError = (error: unknown, what: string): void => log.error({ err: error }, what);
+  const fault = options.fault ?? (() => {});
+  const db = await openDatabase({
+    store:
+      config.store.kind === "pglite" ? config.store : { ...config.store, url: config.store.url.reveal() },
+    fenceKey: workerLock(workerId),
+    observer: {
+      batch: (sets, ms) => {
+        metrics.commitBatch.observe(sets);
+        metrics.commitDuration.observe(ms / 1000);
+      },
+      refused: () => metrics.commitRefused.inc(),
+    },
+    onError: (error) => onError(error, "database connection"),
+  });
+  const clock = systemClock;
+  const origin = config.http.publicUrl;
+  const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
+  const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock });
+  const idempotency = createIdempotency({ db, vault });
+  const outbox = createOutbox({ db, onError: (error, event) => onError(error, `event ${event.topic}`) });
+  const receiptLog = createLog({ db, vault, origin, clock, log });
+  const receipts = createReceipts({
+    db,
+    vault,
+    origin,
+    clock,
+    onAdded: (tenantId) => receiptLog.wake(tenantId),
+  });
+  const dialer = createDialer({
+    allow: config.egressAllow,
+    maxResponseBytes: 10 * 1024 * 1024,
+    connectTimeoutMs: 5_000,
+  });
+
+  const connectors = createConnectors({ db, vault });
+  const policy = createPolicy({ db, receipts, clock, facts: (tenantId) => connectors.factSpecs(tenantId) });
+  const approvals = createApprovals({ db, receipts, outbox });
+  const actions = createActions({
+    db,
+    clock,
+    vault,
+    dialer,
+    connectors,
+    policy,
+    approvals,
+    receipts,
+    workerId,
+    fault,
+    outbox,
+    callerFor: access.callerFor,
+    onError,
+    onState: (tool, state) => metrics.actions.with(tool, state).inc(),
+  });
+
+  const kinds = createStepKinds(stepKinds(connectors));
+  const flows = createFlows({
+    db,
+    kinds,
+    onPublish: (tx, caller, version) =>
+      registerWebhooks(tx, caller, version, compileFlow(version.definition, kinds)),
+  });
+  const engine = createEngine({
+    db,
+    workerId,
+    flows,
+    kinds,
+    actions,
+    outbox,
+    callerFor: access.callerFor,
+    fault,
+    maxConcurrency: config.limits.maxConcurrency,
+    onStep: (kind, status, ms) => metrics.stepDuration.with(kind, status).observe(ms / 1000),
+    onRun: (flow, status, ms) => {
+      metrics.runs.with(flow, status).inc();
+      metrics.runDuration.with(flow, status).observe(ms / 1000);
+    },
+    onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
+    onError,
+  });
+  const runs = createRuns({ db, flows, engine, actions });
+  const triggers = createTriggers({ db, clock, vault, flows, runs, fault });
+
+  const workers = createWorkers({
+    id: workerId,
+    db,
+    exclusive: config.store.kind === "pglite",
+    onError: (error) => onError(error, "worker heartbeat"),
+    onFenced: options.onFenced ?? (() => {}),
+  });
+  workers.onDeath(actions.onDeath);
+  workers.onDeath(engine.onDeath);
+  const expiry = createTicker({
+    everyMs: expiryMs,
+    work: () => approvals.expireDue(100),
+    onError: (error) => onError(error, "approval expiry"),
+  });
+
+  return {
+    db,
+    vault,
+    access,
+    idempotency,
+    receipts,
+    log: receiptLog,
+    policy,
+    approvals,
+    connectors,
+    actions,
+    flows,
+    engine,
+    runs,
+    triggers,
+    outbox,
+    dialer,
+    start: async () => {
+      await workers.start();
+      receiptLog.start();
+      outbox.start();
+      engine.start();
+      expiry.start();
+    },
+    stop: async () => {
+      await expiry.stop();
+      await engine.stop(config.shutdownTimeoutMs);
+      await outbox.stop();
+      await actions.stop();
+      await workers.stop();
+      await receiptLog.stop();
+      await access.close();
+      await dialer.close();
+      await db.close();
+    },
+  };
+}
+
+/** Every kind that a flow may use: what the engine brings, the transforms, and each connector's operations. */
+function stepKinds(connectors: Pick<Connectors, "operations">): StepKind[] {
+  return [
+    ...builtInKinds,
+    ...transforms.map((t) => ({ ...t, pure: true, mode: "transform" as const })),
+    ...connectors.operations.map((o) => ({
+      name: o.name,
+      version: 1,
+      pure: false,
+      config: o.input,
+      mode: "effect" as const,
+      operation: o.name,
+    })),
+  ];
+}

@@ -1,0 +1,91 @@
+/** The only file that reads the environment and handles signals. */
+import { parseArgs } from "node:util";
+import { loadConfig, loadOrCreateKeys } from "#platform/config";
+import { isOarsError } from "#platform/kernel";
+import { createTelemetry } from "#platform/telemetry";
+import { renderDoctor } from "./doctor.ts";
+import { migrateStore } from "./migrations.ts";
+import { serve } from "./serve.ts";
+
+const usage = `Usage: oars-server <command>
+
+  serve    API and worker in one process (the default)
+  migrate  brings the database to this version and ends
+  doctor   checks the configuration and prints what is in force
+`;
+
+const exitCodes: Readonly<Record<string, number>> = { CONFIG_INVALID: 78, STORE_LOCKED: 75, STORE_NEWER: 57 };
+
+async function main(argv: readonly string[]): Promise<number> {
+  const { positionals, values } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: { help: { type: "boolean", short: "h" } },
+  });
+  const command = positionals[0] ?? "serve";
+  if (values.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const config = loadConfig(process.env);
+  switch (command) {
+    case "doctor":
+      process.stdout.write(renderDoctor(config, process.env));
+      return 0;
+    case "migrate":
+      process.stdout.write(`${await migrateStore(config)}\n`);
+      return 0;
+    case "serve": {
+      const keys = await loadOrCreateKeys(config.dataDir, config.keys);
+      const telemetry = createTelemetry({ level: config.logLevel, name: "oars-server" });
+      const running = await serve({
+        config,
+        keys,
+        telemetry,
+        print: (text) => process.stdout.write(`${text}\n`),
+        kill,
+      });
+      return await untilStopped(running.stop, running.fenced);
+    }
+    default:
+      process.stderr.write(`There is no command ${command}.\n\n${usage}`);
+      return 2;
+  }
+}
+
+/** For fault points: the process ends as if its power had gone. */
+const kill = (): void => {
+  process.kill(process.pid, "SIGKILL");
+};
+
+/** The first signal stops in order, a second one at once. */
+function untilStopped(stop: () => Promise<void>, fenced: Promise<void>): Promise<number> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    const end = (code: number): void => {
+      if (stopping) process.exit(130);
+      stopping = true;
+      stop().then(
+        () => resolve(code),
+        (error) => {
+          process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+          resolve(1);
+        },
+      );
+    };
+    process.on("SIGINT", () => end(0));
+    process.on("SIGTERM", () => end(0));
+    void fenced.then(() => end(70));
+  });
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  if (isOarsError(error)) {
+    process.stderr.write(`${error.code}: ${error.message}\n`);
+    process.exit(exitCodes[error.code] ?? 1);
+  }
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(1);
+}
