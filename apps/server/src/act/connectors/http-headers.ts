@@ -30,7 +30,8 @@ export function headerProblem(name: string, value: string): string | undefined {
   const lower = name.toLowerCase();
   if (!nameShape.test(name)) return "is not a header name";
   if (!isHeaderValue(value)) return "holds a line break or another character that a header cannot carry";
-  if (reserved.has(lower) || lower.startsWith("x-forwarded-")) return "is set by the server itself";
+  if (reserved.has(lower) || lower.startsWith("x-forwarded-"))
+    return "cannot be set here: it frames or routes the message";
   return credentials.has(lower) || /^\s*(?:bearer|basic)\s/i.test(value) ? credentialAdvice : undefined;
 }
 

@@ -67,7 +67,8 @@ function shortened(output: { [key: string]: Json }): Json {
 /** Milliseconds of a Retry-After in seconds or as an HTTP date (RFC 9110 §10.2.3), at most one hour. */
 export function retryAfter(text: string | undefined, now: Date): number | undefined {
   if (text === undefined) return undefined;
-  const ms = /^\d{1,9}$/.test(text.trim()) ? Number(text) * 1_000 : Date.parse(text) - now.getTime();
+  const date = text.endsWith(" GMT") ? Date.parse(text) - now.getTime() : Number.NaN; // Date.parse takes any number for a year
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : date;
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), longestWaitMs);
 }
 
