@@ -26,7 +26,7 @@ const bin = (name: string): string => join(root, "node_modules", ".bin", name);
 const parts: readonly Part[] = [
   { name: "types", command: bin("tsc"), args: ["-p", "tsconfig.json"] },
   { name: "format and lint", command: bin("biome"), args: ["ci", "."] },
-  { name: "rooms", command: bin("vitest"), args: ["run", "apps/server/src/rooms.test.ts"] },
+  { name: "rooms", command: bin("vitest"), args: ["run", "--reporter=dot", "apps/server/src/rooms.test.ts"] },
   {
     name: "generated documents",
     command: process.execPath,
