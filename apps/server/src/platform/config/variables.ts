@@ -95,8 +95,7 @@ export const variables = {
   }),
   OARS_PUBLIC_URL: sometimes(read.webAddress, "`http://localhost:<port>`; production must set it", {
     group: "HTTP",
-    description:
-      "The address under which callers reach this server; links and the log origin carry it.",
+    description: "The address under which callers reach this server; links and the log origin carry it.",
   }),
   OARS_CORS_ORIGINS: always(read.origins, "", {
     group: "HTTP",
