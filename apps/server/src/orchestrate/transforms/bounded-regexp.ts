@@ -3,6 +3,8 @@ import { type Context, createContext, Script } from "node:vm";
 /** The part of RegExp that JSON Schema needs. */
 export interface Pattern {
   test(text: string): boolean;
+  /** `/source/flags`: ajv tells patterns apart by this text. */
+  toString(): string;
 }
 
 /** Thrown when a pattern needed more than its time. */
@@ -26,6 +28,7 @@ export function createPattern(source: string, flags: string, timeoutMs = 250): P
   let context: Context | undefined; // made on first need; takes about a millisecond
   const degree = backtrackDegree(source);
   return {
+    toString: () => String(pattern),
     test(text) {
       if (text.length ** degree <= cheapSteps) return pattern.test(text);
       context ??= createContext(Object.assign(Object.create(null), { pattern, text }));
@@ -33,13 +36,18 @@ export function createPattern(source: string, flags: string, timeoutMs = 250): P
       try {
         return script.runInContext(context, { timeout: timeoutMs }) === true;
       } catch (error) {
-        const stopped =
-          error instanceof Error && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT";
-        throw stopped ? new PatternTimeout(source) : error;
+        throw isTimeout(error) ? new PatternTimeout(source) : error;
       }
     },
   };
 }
+
+/** The error belongs to the context that was stopped, so it is known by its code, not its class. */
+const isTimeout = (error: unknown): boolean =>
+  typeof error === "object" &&
+  error !== null &&
+  "code" in error &&
+  error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT";
 
 /**
  * The exponent k for which matching a text of n characters takes n^k steps at most, or Infinity where a

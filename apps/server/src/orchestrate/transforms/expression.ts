@@ -37,8 +37,8 @@ function compile(source: string): Compiled {
     const result = await expression.evaluate(keepsArrays.test(source) ? copyOf(input) : input);
     return result.ok ? result : faultOf(source, result.problem);
   };
-  const names = plainNames(expression.ast);
-  const evaluate = names === undefined ? full : (input: unknown) => lookUp(input, names) ?? full(input);
+  const steps = plainSteps(expression.ast);
+  const evaluate = steps === undefined ? full : (input: unknown) => lookUp(input, steps) ?? full(input);
   return { ok: true, expression: { source, evaluate } };
 }
 
@@ -50,27 +50,47 @@ function copyOf(input: unknown): unknown {
   return plain.ok ? plain.value : structuredClone(input);
 }
 
-/** The names of a path like `Header.DocumentId`, or undefined for any richer expression. */
-function plainNames(ast: unknown): readonly string[] | undefined {
-  const { type, steps, ...rest } = ast as Record<string, unknown>; // a JSONata syntax tree is an object
+/** One step of a plain path: a name, and the item that `[n]` takes of what it finds. */
+interface PlainStep {
+  readonly name: string;
+  readonly item: number | undefined;
+}
+
+type AstNode = Readonly<Record<string, unknown>>;
+
+/** The steps of a path like `Items.Item[0].Sku`, or undefined for any richer expression. */
+function plainSteps(ast: unknown): readonly PlainStep[] | undefined {
+  const { type, steps, ...rest } = ast as AstNode; // a JSONata syntax tree is an object
   if (type !== "path" || !Array.isArray(steps) || Object.keys(rest).length > 0) return undefined;
-  const names: string[] = [];
-  for (const step of steps as Record<string, unknown>[]) {
-    if (step.type !== "name" || Object.keys(step).length !== 3) return undefined; // type, value, position
-    names.push(String(step.value));
+  const plain: PlainStep[] = [];
+  for (const { type: kind, value, position: _, stages, ...more } of steps as AstNode[]) {
+    if (kind !== "name" || Object.keys(more).length > 0) return undefined;
+    const item = stages === undefined ? undefined : indexOf(stages);
+    if (stages !== undefined && item === undefined) return undefined;
+    plain.push({ name: String(value), item });
   }
-  return names;
+  return plain;
+}
+
+function indexOf(stages: unknown): number | undefined {
+  const [stage, ...others] = stages as { type: string; expr: AstNode }[]; // an array, by JSONata's syntax tree
+  const index =
+    others.length === 0 && stage?.type === "filter" && stage.expr.type === "number" ? stage.expr.value : -1;
+  return typeof index === "number" && Number.isSafeInteger(index) && index >= 0 ? index : undefined;
 }
 
 /** The value at a plain path, or undefined where an array on the way calls for JSONata's own rules. */
-function lookUp(input: unknown, names: readonly string[]): Evaluation | undefined {
+function lookUp(input: unknown, steps: readonly PlainStep[]): Evaluation | undefined {
   let value = input;
-  for (const name of names) {
+  for (const { name, item } of steps) {
     if (Array.isArray(value)) return undefined;
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) {
       return { ok: true, value: undefined };
     }
     value = (value as Record<string, unknown>)[name]; // an object with that own key, by the line above
+    if (item === undefined) continue;
+    if (Array.isArray(value)) value = value[item];
+    else if (item > 0) value = undefined;
   }
   return Array.isArray(value) ? undefined : { ok: true, value };
 }

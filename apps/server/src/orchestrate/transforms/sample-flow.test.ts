@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { flowDefinition } from "@oars/contract";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { transforms } from "./index.ts";
@@ -111,6 +112,10 @@ describe("the sample flow order-to-warehouse", () => {
     expect(at(item, "destination.state")).toBe("");
     expect(at(route, "chosen")).toMatchObject({ id: "WH-SF-001", distanceKm: 1000, distanceAssumed: true });
     expect(JSON.stringify(at(route, "chosen.reasons"))).toContain("assumed");
+  });
+
+  it("is a flow by the published schema", () => {
+    expect(flowDefinition.safeParse(flow)).toMatchObject({ success: true });
   });
 
   it("ranks the warehouses of warehouses.json", () => {
