@@ -6,6 +6,7 @@ import { type Cedar, type Engine, EngineCrash } from "./engine.ts";
 import { lintPolicy } from "./lint.ts";
 import { guardPrefix } from "./schema.ts";
 import { type Place, type PolicyText, unitsOf } from "./text.ts";
+import { attributesRead } from "./tree.ts";
 
 const idShape = /^[A-Za-z][A-Za-z0-9._-]{0,99}$/;
 
@@ -48,6 +49,7 @@ export function compilePolicy(
       text: source.text,
       verbs: verbsOf(json.action),
       resource: resourceOf(json.resource),
+      reads: attributesRead(json.conditions),
       duties,
     },
     problems: found.map((problem) => ({ path: "cedar", ...problem, ...here })),

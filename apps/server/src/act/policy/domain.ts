@@ -133,7 +133,13 @@ export interface Envelope {
   readonly action: EntityRef;
   readonly resource: EntityRef;
   readonly context: Readonly<Record<string, unknown>>;
-  readonly entities: readonly unknown[];
+  readonly entities: readonly EnvelopeEntity[];
+}
+
+export interface EnvelopeEntity {
+  readonly uid: EntityRef;
+  readonly attrs: Readonly<Record<string, unknown>>;
+  readonly parents: readonly EntityRef[];
 }
 
 export interface EntityRef {
@@ -182,6 +188,8 @@ export interface CompiledPolicy {
   readonly verbs: readonly string[] | null;
   /** The tool, connector, environment or tenant that the scope names; null: every tool. */
   readonly resource: EntityRef | null;
+  /** Names of the attributes that the conditions read; null: all. */
+  readonly reads: readonly string[] | null;
   readonly duties: Duties;
 }
 

@@ -4,14 +4,9 @@
  */
 import type { FieldProblem } from "#platform/kernel";
 import type { Duties } from "./domain.ts";
+import { childOf, eachNode, isPath, type Tree } from "./tree.ts";
 
 type Problem = Pick<FieldProblem, "code" | "message">;
-
-/** Cedar's JSON form of a policy, of which only the shape that is looked at is known. */
-export type Tree = Readonly<Record<string, unknown>>;
-
-// Measured: 500 links of one chain end the stack while deciding; a link is two levels of JSON.
-const maxTreeDepth = 200;
 
 export function lintPolicy(policy: Tree, effect: "permit" | "forbid", duties: Duties): Problem[] {
   const problems: Problem[] = [];
@@ -47,30 +42,6 @@ export function lintPolicy(policy: Tree, effect: "permit" | "forbid", duties: Du
       message: `The condition wants ${mostVotes} approvals, @require_approval asks for ${offered}; make them agree.`,
     });
   return problems;
-}
-
-/** Visits every object of a tree without recursion. True when it is too deep, and then nothing is promised. */
-function eachNode(root: unknown, visit: (node: Tree) => void): boolean {
-  const open: [unknown, number][] = [[root, 0]];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const [value, depth] = next;
-    if (typeof value !== "object" || value === null) continue;
-    if (depth > maxTreeDepth) return true;
-    if (!Array.isArray(value)) visit(value as Tree); // an object that is no array
-    for (const child of Object.values(value)) open.push([child, depth + 1]);
-  }
-  return false;
-}
-
-const childOf = (value: unknown, key: string): unknown =>
-  typeof value === "object" && value !== null && Object.hasOwn(value, key)
-    ? (value as Tree)[key] // checked to be an object with that key
-    : undefined;
-
-/** Whether the node reads `variable.attribute`. */
-function isPath(node: unknown, variable: string, attribute: string): boolean {
-  const access = childOf(node, ".");
-  return childOf(access, "attr") === attribute && childOf(childOf(access, "left"), "Var") === variable;
 }
 
 /** n in `context.approvals.count >= n`, `> n - 1` or `== n`, else 0. */

@@ -1,7 +1,10 @@
 /** Requests and bundles for this room's tests and for the benchmark. */
+import type { Caller } from "#platform/access";
+import { newId } from "#platform/kernel";
 import { checkBundle, drain } from "./check.ts";
-import type { Bundle, BundleSource, DecisionRequest } from "./domain.ts";
-import type { Engine } from "./engine.ts";
+import type { Bundle, BundleSource, Decision, DecisionRequest } from "./domain.ts";
+import { createEngine, type Engine } from "./engine.ts";
+import { createEvaluator } from "./evaluate.ts";
 import type { FactSpec } from "./facts.ts";
 
 export const sampleFacts: readonly FactSpec[] = [
@@ -58,6 +61,30 @@ export function bundleFrom(
   if (bundle === undefined) throw new Error(JSON.stringify(problems, null, 1));
   return bundle;
 }
+
+/** An engine with an evaluator, and a decision about a sample request by policies given as text. */
+export function sampleDecider() {
+  const engine = createEngine();
+  const evaluator = createEvaluator(engine);
+  const decide = (cedar: string, patch: Patch = {}): Decision =>
+    evaluator.decide(bundleFrom(engine, cedar), sampleRequest(patch));
+  return { engine, evaluator, decide };
+}
+
+/** Somebody of that tenant who may do these things with policies. */
+export const sampleCaller = (
+  tenantId: string,
+  permissions = ["read", "write", "publish"] as const,
+): Caller => ({
+  tenantId,
+  principalId: newId(),
+  principalKind: "user",
+  principalName: "ada",
+  ownerId: null,
+  roles: ["admin"],
+  permissions: new Set(permissions.map((name) => `policies:${name}` as const)),
+  credential: { kind: "internal", id: newId() },
+});
 
 /** `count` policies of which four can fit any one tool: the shape of a bundle that has grown over years. */
 export function manyPolicies(count: number): string {

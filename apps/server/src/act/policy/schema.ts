@@ -73,3 +73,6 @@ when { context.delegation.depth > ${maxDelegationDepth} };`,
 forbid (principal, action, resource)
 unless { resource.known };`,
 };
+
+/** Names of the attributes that the guards read. */
+export const guardReads = ["tenant", "delegation", "depth", "known"] as const;

@@ -6,7 +6,7 @@ import { drivers, useDatabase } from "#testing";
 import { type PolicyState, transitions } from "./domain.ts";
 import type { FactSpec } from "./facts.ts";
 import type { ReceiptSink } from "./receipt.ts";
-import { sampleFacts, sampleRequest } from "./samples.ts";
+import { sampleCaller, sampleFacts, sampleRequest } from "./samples.ts";
 import { createPolicy, type Policy } from "./service.ts";
 
 /** Stands for the receipts of the tenant, as rows in the same database. */
@@ -32,17 +32,6 @@ const receiptsOf = async (db: Database, tenantId: string): Promise<Receipt[]> =>
     (row) => row.body,
   );
 
-const callerOf = (tenantId: string, permissions = ["read", "write", "publish"] as const): Caller => ({
-  tenantId,
-  principalId: newId(),
-  principalKind: "user",
-  principalName: "ada",
-  ownerId: null,
-  roles: ["admin"],
-  permissions: new Set(permissions.map((name) => `policies:${name}` as const)),
-  credential: { kind: "internal", id: newId() },
-});
-
 const permitAll = { cedar: '@id("all") permit (principal, action, resource);' };
 const denyPay = {
   name: "no payments",
@@ -61,7 +50,7 @@ describe.each(drivers)("policy versions on %s", (driver) => {
         clock: { now: () => new Date(clock.at) },
         facts: async () => declared.facts,
       });
-    const caller = callerOf(newId());
+    const caller = sampleCaller(newId());
     return { policy: make(), other: make, caller, clock, declared };
   };
   const ask = (caller: Caller, facts = sampleRequest().facts) =>
@@ -204,7 +193,7 @@ describe.each(drivers)("policy versions on %s", (driver) => {
 
   it("of one tenant are invisible to another", async () => {
     const { policy, caller } = setup();
-    const stranger = callerOf(newId());
+    const stranger = sampleCaller(newId());
     const draft = await policy.createVersion(caller, permitAll);
     await policy.publish(caller, draft.id);
     for (const attempt of [
@@ -234,7 +223,9 @@ describe.each(drivers)("policy versions on %s", (driver) => {
 
   it("that are not valid, or break their own cases, are not made", async () => {
     const { policy, caller } = setup();
-    await expect(policy.createVersion(caller, { cedar: "permit (principal, action, thing);" })).rejects.toMatchObject({
+    await expect(
+      policy.createVersion(caller, { cedar: "permit (principal, action, thing);" }),
+    ).rejects.toMatchObject({
       code: "POLICY_INVALID",
       errors: [{ path: "cedar", line: 1 }],
     });

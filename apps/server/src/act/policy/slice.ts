@@ -4,7 +4,7 @@
  */
 import { sha256 } from "#platform/kernel";
 import type { Bundle, CompiledPolicy, EntityRef } from "./domain.ts";
-import { guards } from "./schema.ts";
+import { guardReads, guards } from "./schema.ts";
 
 export interface Slice {
   /** Same key, same policies, within one bundle. */
@@ -12,6 +12,8 @@ export interface Slice {
   readonly ids: readonly string[];
   readonly texts: () => Record<string, string>;
   readonly policies: ReadonlyMap<string, CompiledPolicy>;
+  /** Names of the attributes that these policies and the guards read; null: all. */
+  readonly reads: ReadonlySet<string> | null;
 }
 
 export interface Slicer {
@@ -28,13 +30,14 @@ export function createSlicer(bundle: Bundle): Slicer {
       const question = JSON.stringify([verb, resource, parents]);
       const before = remembered.get(question);
       if (before !== undefined) return before;
-      const candidates = bundle.policies.filter((policy) => fits(policy, verb, [resource, ...parents]));
+      const candidates = candidatesOf(bundle.policies, verb, [resource, ...parents]);
       const ids = candidates.map((policy) => policy.id);
       const slice: Slice = {
         key: sha256(ids.join("\n")).toString("base64url"),
         ids,
         texts: () => ({ ...Object.fromEntries(candidates.map(({ id, text }) => [id, text])), ...guards }),
         policies,
+        reads: readsOf(candidates),
       };
       if (remembered.size >= rememberedTools) remembered.clear();
       remembered.set(question, slice);
@@ -43,7 +46,29 @@ export function createSlicer(bundle: Bundle): Slicer {
   };
 }
 
+/**
+ * A slice that holds most of a large bundle is the whole bundle: it decides the same at up to twice the cost,
+ * and tools that differ in a few policies do not each make the engine parse thousands.
+ */
+function candidatesOf(
+  policies: readonly CompiledPolicy[],
+  verb: string,
+  tool: readonly EntityRef[],
+): readonly CompiledPolicy[] {
+  const candidates = policies.filter((policy) => fits(policy, verb, tool));
+  return candidates.length > 200 && candidates.length * 2 > policies.length ? policies : candidates;
+}
+
 const fits = (policy: CompiledPolicy, verb: string, tool: readonly EntityRef[]): boolean =>
   (policy.verbs === null || policy.verbs.includes(verb)) &&
   (policy.resource === null ||
     tool.some(({ type, id }) => type === policy.resource?.type && id === policy.resource.id));
+
+function readsOf(policies: readonly CompiledPolicy[]): ReadonlySet<string> | null {
+  const names = new Set<string>(guardReads);
+  for (const { reads } of policies) {
+    if (reads === null) return null;
+    for (const name of reads) names.add(name);
+  }
+  return names;
+}
