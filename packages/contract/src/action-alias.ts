@@ -9,7 +9,7 @@ const submission = {
   user_context: "userContext",
   actionContext: "context",
   action_context: "context",
-  wait_ms: "waitMs",
+  timeout_ms: "timeoutMs",
 } as const;
 const userContext = { user_id: "userId", session_id: "sessionId" } as const;
 const context = { env: "environment", data_types: "dataTypes", requested_at: "requestedAt" } as const;

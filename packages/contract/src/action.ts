@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { canonicalAction } from "./action-alias.ts";
-import { actionId, approvalId, principalId, receiptId, runId, tenantId } from "./id.ts";
+import { actionId, approvalId, principalId, runId, tenantId } from "./id.ts";
 import { pageQuery } from "./page.ts";
 import { digest, instant, json, jsonObject, reason, resourceName, stepError } from "./scalar.ts";
 
@@ -21,16 +21,21 @@ export const actionState = z.enum([
 
 const text = z.string().trim().min(1).max(200);
 
-/** What both forms of a submission may carry. None of it can lower what policy demands. */
+/**
+ * What both forms of a submission may carry. `agentId`, `userContext` and `context` are taken from callers
+ * that send them and decide nothing: who acts is who authenticated, and policy reads the connection's facts.
+ */
 const about = {
   tenantId: tenantId
     .optional()
     .meta({ description: "Must be the caller's tenant; it selects nothing. Use X-Tenant-ID to select." }),
-  agentId: text.optional().meta({ description: "Name of the agent inside the caller, for the record." }),
+  agentId: text
+    .optional()
+    .meta({ description: "Accepted and not used: the agent is the authenticated principal." }),
   userContext: z
     .strictObject({ userId: text.optional(), sessionId: text.optional() })
     .optional()
-    .meta({ description: "The person on whose behalf an agent acts, for the record." }),
+    .meta({ description: "Accepted and not used." }),
   context: z
     .strictObject({
       environment: text.optional(),
@@ -38,16 +43,14 @@ const about = {
       requestedAt: z.string().max(60).optional(),
     })
     .optional()
-    .meta({ description: "What the caller says about itself. Policy reads the connection's facts instead." }),
+    .meta({ description: "Accepted and not used: environment and data types come from the connection." }),
   input: jsonObject.meta({ description: "The operation's input; its schema belongs to the connector." }),
-  waitMs: z
+  timeoutMs: z
     .int()
-    .min(0)
-    .max(60_000)
+    .min(1)
+    .max(300_000)
     .optional()
-    .meta({
-      description: "How long to hold the answer for an outcome. 0 answers once the action is durable.",
-    }),
+    .meta({ description: "How long the outside system may take; 30,000 when absent." }),
 };
 
 /** `{connection, operation, input}`: the direct form. */
@@ -57,8 +60,8 @@ export const actionByConnection = z
 
 /**
  * `{resource: {toolId, operation, target}, input}`: the governed-tool form. `toolId` is
- * `<connection>/<operation>`; `operation` repeats its second part. `target` is what the caller believes it
- * acts on; the record keeps the target that the connector works out from `input`.
+ * `<connection>/<operation>`; `operation` repeats its second part. `target` is accepted and not used: the
+ * record keeps the target that the connector works out from `input`.
  */
 export const actionByTool = z
   .strictObject({
@@ -98,14 +101,14 @@ export const submitActionRequest = z
     };
   });
 
-export type ActionSubmission = Omit<z.infer<typeof actionByConnection>, never> & {
+export type ActionSubmission = z.infer<typeof actionByConnection> & {
   target?: string | undefined;
 };
 
 export const actionFilter = pageQuery.extend({
   state: actionState.optional(),
   run: runId.optional(),
-  connection: resourceName.optional(),
+  tool: z.string().min(1).max(201).optional(),
 });
 
 /** What a person found out about an action in doubt. `retry` sends it again under the same idempotency key. */
@@ -119,24 +122,34 @@ export const action = z
     state: actionState,
     connection: z.string(),
     operation: z.string(),
+    tool: z.string().meta({ examples: ["wms/http.request"] }),
+    verb: z.string(),
     target: z.string(),
-    digest: digest.optional(),
+    environment: z.string(),
+    digest,
+    facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    input: json,
+    output: json,
+    error: stepError.nullable(),
+    httpStatus: z.int().nullable(),
+    requestedBy: principalId,
     runId: runId.nullable(),
     step: z.string().nullable(),
-    requestedBy: principalId,
     approvalId: approvalId.nullable(),
-    receiptId: receiptId.nullable(),
-    decision: json.optional(),
-    output: json.optional(),
-    error: stepError.nullable(),
+    decision: z.object({ effect: z.string(), reasons: z.array(z.string()), message: z.string() }),
+    attempt: z.int(),
+    idempotent: z.boolean(),
+    effectKey: z.string().meta({ description: "The Idempotency-Key that the outside system was sent." }),
     createdAt: instant,
-    updatedAt: instant,
+    startedAt: instant.nullable(),
+    endedAt: instant.nullable(),
   })
   .meta({ id: "Action" });
 
 /**
  * The answer to a submission, 202 whatever was decided: read `state`. `output` is there once the action
- * ran, `error` when it was denied, quarantined or failed, `approvalId` while a person must decide.
+ * ran, `error` when it failed, `decision.message` says why it was denied, quarantined or held, and
+ * `approvalId` is set while a person must decide. `actionId` repeats `id`.
  */
 export const submittedAction = action.extend({ actionId }).meta({ id: "SubmittedAction" });
 

@@ -15,7 +15,14 @@ export const decideApprovalRequest = z
   .meta({ id: "DecideApprovalRequest" });
 
 export const approvalVote = z
-  .object({ principalId, role: z.string(), decision: approvalDecision, reason: z.string(), at: instant })
+  .object({
+    principalId,
+    decision: approvalDecision,
+    roles: z.array(z.string()).meta({ description: "Roles that the voter held when voting." }),
+    reason: z.string(),
+    receiptDigest: digest,
+    at: instant,
+  })
   .meta({ id: "ApprovalVote" });
 
 /** The human answer to one held action, bound to the digest of exactly that action. */
@@ -23,17 +30,24 @@ export const approval = z
   .object({
     id: approvalId,
     actionId,
-    runId: runId.nullable(),
-    state: approvalState,
     actionDigest: digest,
+    state: approvalState,
     requirements: z.array(z.object({ role: z.string(), quorum: z.int() })),
-    votes: z.array(approvalVote),
-    message: z.string(),
     requestedBy: principalId,
-    action: json.optional(),
+    subject: z.object({
+      tool: z.string(),
+      target: z.string(),
+      environment: z.string(),
+      risk: z.int(),
+      facts: z.record(z.string(), json),
+      runId: runId.nullable(),
+      step: z.string().nullable(),
+    }),
+    reason: z.string().meta({ description: "Why the policy asks for a person." }),
+    votes: z.array(approvalVote),
     createdAt: instant,
-    expiresAt: instant.nullable(),
-    decidedAt: instant.nullable(),
+    expiresAt: instant,
+    resolvedAt: instant.nullable(),
   })
   .meta({ id: "Approval" });
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { connectionId } from "./id.ts";
 import { instant, jsonObject } from "./scalar.ts";
 
 /** Facts that policy may read about a connection. Numbers are whole: policy knows no fractions. */
@@ -25,6 +26,7 @@ export const putConnectionRequest = z
 
 export const connection = z
   .object({
+    id: connectionId,
     name: z.string(),
     connector: z.string(),
     config: jsonObject,
@@ -32,10 +34,13 @@ export const connection = z
     risk: z.int(),
     dataTypes: z.array(z.string()),
     facts: z.record(z.string(), factValue),
+    revision: z.int().meta({ description: "Counts from 1, up by one with every put." }),
     createdAt: instant,
     updatedAt: instant,
   })
   .meta({ id: "Connection" });
+
+export const connectionList = z.object({ items: z.array(connection) });
 
 export type PutConnectionRequest = z.input<typeof putConnectionRequest>;
 export type Connection = z.infer<typeof connection>;

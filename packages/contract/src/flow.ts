@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { principalId } from "./id.ts";
+import { flowVersionId, principalId } from "./id.ts";
 import { fieldProblem } from "./problem.ts";
 import { digest, instant, json, jsonObject } from "./scalar.ts";
 
@@ -23,28 +23,34 @@ export const flowValidation = z
 /** One published version: immutable, named by the hash of its canonical JSON. */
 export const flowVersion = z
   .object({
+    id: flowVersionId,
     flow: z.string(),
     version: z.string(),
     hash: digest,
-    owner: z.string().nullable().optional(),
-    definition: json.optional(),
-    publishedBy: principalId.nullable().optional(),
+    owner: z.string().nullable(),
+    publishedBy: principalId,
     publishedAt: instant,
   })
   .meta({ id: "FlowVersion" });
 
-/** A flow with its newest version. */
-export const flow = z
-  .object({
-    flow: z.string(),
-    latest: z.string(),
-    hash: digest,
-    versions: z.array(z.string()).optional(),
-    publishedAt: instant,
+/** `created` is false when exactly this version had been published before. */
+export const publishedFlowVersion = flowVersion
+  .extend({ created: z.boolean() })
+  .meta({ id: "PublishedFlowVersion" });
+
+export const flowVersionDetail = flowVersion
+  .extend({
+    definition: json,
+    source: z.string().nullable().meta({ description: "The text as published; null when it was JSON." }),
   })
-  .meta({ id: "Flow" });
+  .meta({ id: "FlowVersionDetail" });
+
+/** A flow with its highest version, and all versions, the highest first. */
+export const flowSummary = flowVersion.extend({ versions: z.array(z.string()) }).meta({ id: "FlowSummary" });
 
 export type FlowSource = z.input<typeof flowSource>;
 export type FlowValidation = z.infer<typeof flowValidation>;
 export type FlowVersion = z.infer<typeof flowVersion>;
-export type Flow = z.infer<typeof flow>;
+export type PublishedFlowVersion = z.infer<typeof publishedFlowVersion>;
+export type FlowVersionDetail = z.infer<typeof flowVersionDetail>;
+export type FlowSummary = z.infer<typeof flowSummary>;

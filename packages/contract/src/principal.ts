@@ -22,6 +22,7 @@ export const principal = z
     kind: principalKind,
     roles: z.array(z.string()),
     ownerId: principalId.nullable(),
+    status: z.enum(["active", "disabled"]),
     createdAt: instant,
   })
   .meta({ id: "Principal" });
@@ -66,7 +67,7 @@ export const apiKey = z
   })
   .meta({ id: "ApiKey" });
 
-/** A new key. `key` is shown here once and kept nowhere; a replayed answer carries null in its place. */
+/** A new key. `key` is shown here once and kept nowhere: an answer replayed by its Idempotency-Key has null. */
 export const issuedApiKey = apiKey.extend({ key: z.string().nullable() }).meta({ id: "IssuedApiKey" });
 
 export type CreatePrincipalRequest = z.input<typeof createPrincipalRequest>;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { principalId } from "./id.ts";
 import { instant } from "./scalar.ts";
 
 /** Secrets go in and are never returned: no answer of the API holds a value. */
@@ -7,8 +8,17 @@ export const putSecretRequest = z
   .meta({ id: "PutSecretRequest" });
 
 export const secret = z
-  .object({ name: z.string(), createdAt: instant, updatedAt: instant })
+  .object({
+    name: z.string(),
+    version: z.int().meta({ description: "1 when first stored, one more with each new value." }),
+    createdAt: instant,
+    createdBy: principalId.nullable(),
+    updatedAt: instant,
+    updatedBy: principalId.nullable(),
+  })
   .meta({ id: "Secret" });
 
 export type PutSecretRequest = z.input<typeof putSecretRequest>;
 export type Secret = z.infer<typeof secret>;
+
+export const secretList = z.object({ items: z.array(secret) });

@@ -2,29 +2,35 @@ import { z } from "zod";
 import { tenantId } from "./id.ts";
 import { instant } from "./scalar.ts";
 
-/**
- * Public keys of one tenant, never removed: a stranger needs only these and a receipt. `publicKeyPem` is
- * the same key as `jwk` for tools that read PEM.
- */
+/** One public key. Keys are never removed: old receipts stay verifiable. `vkey` is the C2SP form of log keys. */
 export const trustKey = z
   .object({
-    keyId: z.string(),
+    keyId: z.string().meta({ description: "RFC 7638 thumbprint; `kid` of receipts." }),
     tenantId,
-    use: z.string(),
-    algorithm: z.string(),
-    status: z.string(),
-    jwk: z.record(z.string(), z.unknown()),
-    publicKeyPem: z.string().optional(),
+    use: z.enum(["receipt", "log"]),
+    status: z.enum(["active", "retired", "revoked"]),
     createdAt: instant,
-    retiredAt: instant.nullable(),
+    rotatedAt: instant.nullable(),
+    publicKeyPem: z.string(),
+    jwk: z.record(z.string(), z.unknown()),
+    vkey: z.string().optional(),
   })
   .meta({ id: "TrustKey" });
 
-export const trustKeys = z
-  .object({ tenantId: z.string(), items: z.array(trustKey) })
-  .meta({ id: "TrustKeys" });
+/** What a stranger needs, besides a receipt, to check it offline. */
+export const trustDocument = z
+  .object({
+    tenantId,
+    origin: z.string().meta({ description: "Origin line of the tenant's log." }),
+    issuer: z.string().meta({ description: "`iss` of the tenant's receipts." }),
+    items: z.array(trustKey),
+  })
+  .meta({ id: "TrustDocument" });
 
+export const jwksQuery = z.strictObject({ tenant: tenantId.optional() });
+
+/** RFC 7517. */
 export const jwks = z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).meta({ id: "Jwks" });
 
 export type TrustKey = z.infer<typeof trustKey>;
-export type TrustKeys = z.infer<typeof trustKeys>;
+export type TrustDocument = z.infer<typeof trustDocument>;
