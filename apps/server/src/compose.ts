@@ -49,6 +49,8 @@ export interface ComposeOptions {
   readonly config: Config;
   readonly keys: Keys;
   readonly telemetry: Telemetry;
+  /** An open database in place of the configured one; whoever opened it closes it. */
+  readonly db?: Database;
   /** Called at named fault points; kills the process in tests. */
   readonly fault?: (point: string) => void;
   /** This process was declared dead by another one and must end. */
@@ -63,19 +65,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const workerId = newId();
   const onError = (error: unknown, what: string): void => log.error({ err: error }, what);
   const fault = options.fault ?? (() => {});
-  const db = await openDatabase({
-    store:
-      config.store.kind === "pglite" ? config.store : { ...config.store, url: config.store.url.reveal() },
-    fenceKey: workerLock(workerId),
-    observer: {
-      batch: (sets, ms) => {
-        metrics.commitBatch.observe(sets);
-        metrics.commitDuration.observe(ms / 1000);
-      },
-      refused: () => metrics.commitRefused.inc(),
-    },
-    onError: (error) => onError(error, "database connection"),
-  });
+  const db =
+    options.db ?? (await openStore(options, workerId, (error) => onError(error, "database connection")));
   const clock = systemClock;
   const origin = config.http.publicUrl;
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
@@ -192,9 +183,30 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await receiptLog.stop();
       await access.close();
       await dialer.close();
-      await db.close();
+      if (!options.db) await db.close();
     },
   };
+}
+
+function openStore(
+  options: ComposeOptions,
+  workerId: string,
+  onError: (error: Error) => void,
+): Promise<Database> {
+  const { store } = options.config;
+  const { metrics } = options.telemetry;
+  return openDatabase({
+    store: store.kind === "pglite" ? store : { ...store, url: store.url.reveal() },
+    fenceKey: workerLock(workerId),
+    observer: {
+      batch: (sets, ms) => {
+        metrics.commitBatch.observe(sets);
+        metrics.commitDuration.observe(ms / 1000);
+      },
+      refused: () => metrics.commitRefused.inc(),
+    },
+    onError,
+  });
 }
 
 /** Every kind that a flow may use: what the engine brings, the transforms, and each connector's operations. */

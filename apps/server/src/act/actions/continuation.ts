@@ -35,9 +35,7 @@ async function reopen(deps: ContinuationDeps, a: store.StoredAction): Promise<Re
     input: (await openJson(deps, a, "input", a.input)) as Record<string, unknown>, // sealed from an operation's input
     reservation: null,
     effectKey: a.effectKey,
-    origin: a.runId
-      ? { runId: a.runId, step: a.step ?? "", flow: { name: "", version: "", hash: "" } }
-      : null,
+    origin: a.runId ? { runId: a.runId, step: a.step ?? "" } : null,
     timeoutMs: a.timeoutMs,
   };
   return { proposal, resolved: await resolveProposal(deps.connectors, proposal) };

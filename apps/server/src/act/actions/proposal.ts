@@ -18,7 +18,7 @@ export interface Proposal {
   readonly origin: {
     readonly runId: string;
     readonly step: string;
-    readonly flow: { name: string; version: string; hash: string };
+    readonly flow?: { readonly name: string; readonly version: string; readonly hash: string };
   } | null;
   readonly timeoutMs: number;
 }

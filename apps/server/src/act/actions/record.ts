@@ -31,7 +31,7 @@ export const recordedOf = (p: Proposal, r: Resolved, actionId: string, attempt: 
   caller: p.caller,
   runId: p.origin?.runId ?? null,
   step: p.origin?.step ?? null,
-  ...(p.origin ? { flow: p.origin.flow } : {}),
+  ...(p.origin?.flow ? { flow: p.origin.flow } : {}),
   server: r.connection.name,
   tool: r.shape.tool,
   operation: r.shape.verb,
