@@ -126,8 +126,11 @@ describe("the sample flow order-to-warehouse", () => {
   });
 
   it("has a connection whose fact is the field that the flow sends", () => {
-    const connection = JSON.parse(read("connection.json")) as { facts: { name: string; path: string }[] };
-    for (const { path } of connection.facts) expect(at(flow.steps.ship?.with, path)).toBeDefined();
-    expect(connection.facts.map(({ name }) => name)).toEqual(["orderValueMinor"]);
+    const connection = JSON.parse(read("connection.json")) as {
+      config: { facts: { name: string; path: string }[] };
+    }; // the file under test
+    const { facts } = connection.config;
+    for (const { path } of facts) expect(at(flow.steps.ship?.with, path)).toBeDefined();
+    expect(facts.map(({ name }) => name)).toEqual(["orderValueMinor"]);
   });
 });
