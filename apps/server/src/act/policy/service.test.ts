@@ -1,36 +1,40 @@
 import { describe, expect, it } from "vitest";
 import type { Caller } from "#platform/access";
 import { type Database, defineWrite, sql } from "#platform/db";
-import { newId } from "#platform/kernel";
+import { newId, systemClock } from "#platform/kernel";
+import { createVault } from "#platform/vault";
+import { createReceipts, type Receipts } from "#sign/receipts";
 import { drivers, useDatabase } from "#testing";
 import { type PolicyState, transitions } from "./domain.ts";
 import type { FactSpec } from "./facts.ts";
-import type { ReceiptSink } from "./receipt.ts";
 import { sampleCaller, sampleFacts, sampleRequest } from "./samples.ts";
 import { createPolicy, type Policy } from "./service.ts";
 
-/** Stands for the receipts of the tenant, as rows in the same database. */
-const schema = `create table sink (tenant_id uuid not null, body jsonb not null);
-  select oars_tenant_table('sink');`;
-const insertSink = defineWrite<{ tenant_id: string; body: string }>({
-  name: "test.insertSink",
-  order: 60,
-  columns: { tenant_id: "uuid", body: "jsonb" },
-  text: "/* test.insertSink */ insert into sink (tenant_id, body) select b.tenant_id, b.body from batch b",
-});
-const sink: ReceiptSink = {
-  add: async (into, receipt) =>
-    into.add(insertSink, { tenant_id: receipt.tenantId, body: JSON.stringify(receipt) }),
-};
-
-interface Receipt {
-  readonly type: string;
+interface Body {
+  readonly typ: string;
   readonly decision: { readonly policy: { readonly version: string }; readonly message: string };
 }
-const receiptsOf = async (db: Database, tenantId: string): Promise<Receipt[]> =>
-  (await db.read(tenantId, (r) => r.query<{ body: Receipt }>(sql`/* test */ select s.body from sink s`))).map(
-    (row) => row.body,
-  );
+const receiptsOn = (db: Database): Receipts =>
+  createReceipts({
+    db,
+    vault: createVault({ db, kek: new Uint8Array(32).fill(7) }),
+    origin: "https://oars.example",
+    clock: systemClock,
+  });
+/** The signed bodies of a tenant's receipts, oldest first. */
+const receiptsOf = async (db: Database, tenantId: string): Promise<Body[]> => {
+  const { items } = await receiptsOn(db).list(tenantId, {}, { limit: 100, order: "oldest" });
+  return items.map(({ jws }) => JSON.parse(Buffer.from(jws.split(".")[1] ?? "", "base64url").toString()));
+};
+
+/** A write that the database always refuses. */
+const refusedWrite = defineWrite<{ tenant_id: string }>({
+  name: "test.refusedWrite",
+  order: 60,
+  guard: true,
+  columns: { tenant_id: "uuid" },
+  text: "/* test.refusedWrite */ delete from policy p using batch b where p.tenant_id = b.tenant_id and false returning 1",
+});
 
 const permitAll = { cedar: '@id("all") permit (principal, action, resource);' };
 const denyPay = {
@@ -39,14 +43,14 @@ const denyPay = {
 };
 
 describe.each(drivers)("policy versions on %s", (driver) => {
-  const db = useDatabase(driver, schema);
+  const db = useDatabase(driver);
   const setup = (facts: readonly FactSpec[] = sampleFacts) => {
     const declared = { facts };
     const clock = { at: Date.parse("2026-11-20T10:00:00Z") };
     const make = (): Policy =>
       createPolicy({
         db: db(),
-        receipts: sink,
+        receipts: receiptsOn(db()),
         clock: { now: () => new Date(clock.at) },
         facts: async () => declared.facts,
       });
@@ -92,8 +96,25 @@ describe.each(drivers)("policy versions on %s", (driver) => {
     });
     expect(await policy.active(caller.tenantId)).toEqual({ id: draft.id, digest: draft.digest, version: 1 });
     expect(await receiptsOf(db(), caller.tenantId)).toMatchObject([
-      { type: "policy.published", decision: { policy: { version: "1", bundle: draft.digest } } },
+      { typ: "policy.published", decision: { policy: { version: "1", bundle: draft.digest } } },
     ]);
+  });
+
+  it("are not published when their receipt cannot be written", async () => {
+    const { policy, caller } = setup();
+    const first = await policy.createVersion(caller, permitAll);
+    await policy.publish(caller, first.id);
+    const refusing = createPolicy({
+      db: db(),
+      receipts: { add: async (into) => into.add(refusedWrite, { tenant_id: caller.tenantId }) },
+      clock: systemClock,
+      facts: async () => sampleFacts,
+    });
+    const second = await policy.createVersion(caller, denyPay);
+    await expect(refusing.publish(caller, second.id)).rejects.toThrow("did not hold");
+    expect((await policy.find(caller, first.id)).state).toBe("published");
+    expect((await policy.find(caller, second.id)).state).toBe("draft");
+    expect((await refusing.decide(ask(caller))).effect).toBe("allow");
   });
 
   it("[P1] [P2] move as the table of transitions says, and back again", async () => {
