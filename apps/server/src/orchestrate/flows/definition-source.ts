@@ -86,7 +86,11 @@ class Reader {
     if (isAlias(node)) return this.#readAlias(node, path, depth);
     const tag = (node as Node | null)?.tag; // only read; anything without a tag is undefined
     if (tag !== undefined && !coreTags.has(tag)) {
-      return this.#report(path, "SOURCE_TAG", `the tag ${tag} is not allowed; write plain YAML`);
+      return this.#report(
+        path,
+        "SOURCE_TAG",
+        `${tag.replace("tag:yaml.org,2002:", "!!")} is not allowed; write plain YAML without tags`,
+      );
     }
     if (isMap(node)) return this.#readMap(node.items, path, depth);
     if (isSeq(node)) return node.items.map((item, index) => this.#readPart(item, [...path, index], depth));

@@ -68,16 +68,19 @@ const handlersWithNeeds = (draft: Draft, gotos: readonly Edge[]): Problem[] =>
     return [{ path: ["steps", target, "needs"], code: "GOTO_TARGET_NEEDS", message, on: "key" }];
   });
 
+/** The step whose definition holds the edge. */
+const holderOf = ({ from, to, kind }: Edge): string => (kind === "needs" ? to : from);
+
 /** Told at the step of the cycle whose name comes first, as a sentence that goes once around. */
 function cycleProblem(cycle: readonly Edge[]): Problem {
-  const first = cycle.reduce((best, edge, i) => ((cycle[best]?.to ?? "") <= edge.to ? best : i), 0);
+  const holders = cycle.map(holderOf);
+  const first = holders.indexOf(holders.toSorted()[0] ?? "");
   const around = [...cycle.slice(first), ...cycle.slice(0, first)];
   const told = around.map(({ from, to, kind }) =>
     kind === "needs" ? `${to} needs ${from}` : `${from} goes to ${to}`,
   );
-  const start = around[0];
-  const path =
-    start?.kind === "goto" ? ["steps", start.from, "onError", "goto"] : ["steps", start?.to ?? "", "needs"];
   const shown = told.length > 12 ? [...told.slice(0, 11), `… (${told.length} steps)`] : told;
+  const fields = around[0]?.kind === "goto" ? ["onError", "goto"] : ["needs"];
+  const path = ["steps", holders[first] ?? "", ...fields];
   return { path, code: "FLOW_CYCLE", message: `steps wait for each other: ${shown.join(", ")}` };
 }

@@ -63,11 +63,12 @@ export function compileJsonata(source: string, variables: readonly string[] = []
     const ast = program.ast() as unknown as AstNode; // the published typings name fewer node types than there are
     const problem = checkVariables(ast, variables);
     if (problem !== null) return { ok: false, problem };
-    program.assign(exitHook as unknown as string, meter); // the evaluator looks its hooks up by symbol
+    const meter = createMeter();
+    program.assign(exitHook as unknown as string, meter.check); // the evaluator looks its hooks up by symbol
     program.registerFunction("pad", pad, "<s-ns?:s>");
     return {
       ok: true,
-      expression: { source, ast, evaluate: (input, bound) => evaluate(program, input, bound) },
+      expression: { source, ast, evaluate: (input, bound) => evaluate(program, meter, input, bound) },
     };
   } catch (cause) {
     return { ok: false, problem: toProblem(cause, "EXPRESSION_SYNTAX") };
@@ -76,12 +77,16 @@ export function compileJsonata(source: string, variables: readonly string[] = []
 
 async function evaluate(
   program: jsonata.Expression,
+  meter: ReturnType<typeof createMeter>,
   input: unknown,
   variables: Readonly<Record<string, unknown>> = {},
 ): Promise<JsonataResult> {
   try {
-    const result: unknown = await program.evaluate(input, { ...variables });
-    return { ok: true, value: toJson(result, jsonataLimits) };
+    return await inTurn(async () => {
+      meter.start();
+      const result: unknown = await program.evaluate(input, { ...variables });
+      return { ok: true, value: toJson(result, jsonataLimits) };
+    });
   } catch (cause) {
     return { ok: false, problem: toProblem(cause, "EXPRESSION_FAILED") };
   }
@@ -105,26 +110,33 @@ const exitHook = Symbol.for("jsonata.__evaluate_exit");
 
 class OverBudget extends Error {}
 
-/** What one evaluation has spent; the evaluator's own frame object is its identity. */
-interface Frame {
-  spentMs?: number;
+/**
+ * Stops an evaluation that takes too long or makes giant strings. `check` runs after every node; one
+ * evaluation runs at a time, so the time since its start is its own.
+ */
+function createMeter() {
+  let startedAt = 0;
+  return {
+    start: (): void => {
+      startedAt = performance.now();
+    },
+    check: (_node: unknown, _input: unknown, _environment: unknown, result: unknown): void => {
+      if (performance.now() - startedAt > jsonataLimits.ms) throw new OverBudget();
+      if (typeof result === "string" && result.length > jsonataLimits.chars) throw new ResultTooLarge();
+    },
+  };
 }
 
-/** When the hook ran last, for any evaluation. Shared on purpose: evaluations interleave on one thread. */
-const lastCall = { at: 0 };
-
 /**
- * Called after every node. Charges an evaluation only for the time in which it was the one that ran,
- * so that a busy server does not fail a cheap expression, and refuses giant strings before they grow.
- * The first call of an evaluation charges nothing: the thread may have idled before it.
+ * Evaluations wait for each other. They only compute, so on one thread this costs nothing, and without
+ * it a cheap expression would be charged for the time of its neighbours.
  */
-function meter(_node: unknown, _input: unknown, environment: { base: Frame }, result: unknown): void {
-  const now = performance.now();
-  const frame = environment.base;
-  frame.spentMs = frame.spentMs === undefined ? 0 : frame.spentMs + now - lastCall.at;
-  lastCall.at = now;
-  if (frame.spentMs > jsonataLimits.ms) throw new OverBudget();
-  if (typeof result === "string" && result.length > jsonataLimits.chars) throw new ResultTooLarge();
+const turn: { last: Promise<unknown> } = { last: Promise.resolve() };
+
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const result = turn.last.then(work);
+  turn.last = result.catch(() => undefined);
+  return result;
 }
 
 function pad(text: string, width: number, char = " "): string {

@@ -26,7 +26,7 @@ const at = (row: readonly number[], index: number): number => row[index] ?? 0;
 export function nearName(name: string, known: Iterable<string>): string | undefined {
   const asked = name.slice(0, 80).toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(asked.length / 3)) + 1;
+  let bestDistance = (asked.length < 2 ? 0 : Math.max(1, Math.floor(asked.length / 3))) + 1;
   for (const candidate of known) {
     const text = candidate.toLowerCase();
     const contains = asked.length >= 3 && (text.startsWith(asked) || text.endsWith(asked));

@@ -34,13 +34,14 @@ export function parsePlainPath(source: string): PlainPath | null {
 export function lookUp(scope: unknown, path: PlainPath): unknown {
   let value = scope;
   for (const part of path) {
-    if (value === null || value === undefined) return undefined;
+    if (value === undefined) return undefined;
     if (typeof part === "number") {
+      // the first item of a single value is that value
       if (!Array.isArray(value)) return unsure;
       value = value[part];
     } else {
       if (Array.isArray(value)) return unsure;
-      if (typeof value !== "object" || !Object.hasOwn(value, part)) return undefined;
+      if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) return undefined;
       value = (value as Record<string, unknown>)[part]; // an object that has `part`, by the line above
     }
   }

@@ -27,7 +27,7 @@ export function checkExpressions(draft: Draft, graph: Graph): Problem[] {
     const wrong = references.flatMap(({ path, reference }): Problem[] => {
       if ("computed" in reference) {
         const { message, offset } = reference;
-        return [{ path, code: "REFERENCE_COMPUTED", message: `the expression ${message}`, offset }];
+        return [{ path, code: "REFERENCE_COMPUTED", message, offset }];
       }
       const fault = checkReference(draft, graph, ordered, site, reference);
       return fault === null ? [] : [{ path, ...fault, offset: reference.offset }];

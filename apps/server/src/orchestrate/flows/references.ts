@@ -23,8 +23,7 @@ export interface Computed {
 
 export function referencesOfPath(path: PlainPath, offset: number): readonly (Reference | Computed)[] {
   const [root, name, field] = path;
-  if (root === "steps" && typeof name !== "string")
-    return [computed("name the step, as in steps.a.output", offset)];
+  if (root === "steps" && typeof name !== "string") return [computed(computedStep, offset)];
   return [{ root: String(root), name: textOf(name), field: textOf(field), offset }];
 }
 
@@ -36,6 +35,9 @@ export function referencesOf(ast: AstNode): readonly (Reference | Computed)[] {
   return found;
 }
 
+const wholeScope = "the expression reads the whole scope; name what is needed, as in params.x";
+const computedStep = "the expression must name the step that it reads, as in steps.a.output";
+
 /** `atRoot` says whether names are looked up in the scope, or in a value that the expression is inside of. */
 function visit(node: AstNode, atRoot: boolean, found: (Reference | Computed)[]): void {
   if (node.type === "path" && Array.isArray(node.steps)) {
@@ -43,9 +45,9 @@ function visit(node: AstNode, atRoot: boolean, found: (Reference | Computed)[]):
     return;
   }
   if (isScope(node, atRoot)) {
-    found.push(computed("names the whole scope; name what is needed, as in params.x", startOf(node)));
+    found.push(computed(wholeScope, startOf(node)));
   } else if (atRoot && (node.type === "wildcard" || node.type === "descendant" || node.type === "parent")) {
-    found.push(computed("selects from the whole scope; name what is needed, as in params.x", startOf(node)));
+    found.push(computed(wholeScope, startOf(node)));
   }
   for (const { field, child } of childrenOf(node)) {
     const inside =
@@ -77,19 +79,18 @@ const isName = (node: AstNode | undefined): node is AstNode =>
 function followPath(steps: AstNode[], start: number): Reference | Computed {
   const [root, name, field] = steps.slice(start, start + 3);
   if (!isName(root)) {
-    return computed(
-      "selects from the whole scope; name what is needed, as in params.x",
-      startOf(root ?? steps[0]),
-    );
+    return computed(wholeScope, startOf(root ?? steps[0]));
   }
   const offset = startOf(root);
   const top = root.value === "steps" ? [root, name] : [root];
   for (const part of top) {
     if (!isName(part) || (part === root && root.value === "steps" && part.stages !== undefined)) {
-      return computed("name the step, as in steps.a.output", offset);
+      return computed(computedStep, offset);
     }
-    if (part.ancestor !== undefined) return computed("climbs out of the value with %", offset);
-    if (part.focus !== undefined) return computed("binds with @ outside of a value", offset);
+    if (part.ancestor !== undefined)
+      return computed("% climbs out of the value here; name what is needed, as in params.x", offset);
+    if (part.focus !== undefined)
+      return computed("@ binds the whole scope here; bind a value inside of it", offset);
   }
   return { root: String(root.value), name: nameOf(name), field: nameOf(field), offset };
 }

@@ -30,6 +30,12 @@ export function yamlProblems(document: Document, source: string): Problem[] {
 function messageOf(fault: { code: string; message: string; pos: [number, number] }, source: string): string {
   if (fault.code === "RESOURCE_EXHAUSTION") return "nested too deeply";
   if (fault.code === "TAB_AS_INDENT") return "tabs cannot indent YAML; use spaces";
+  if (fault.code === "NON_STRING_KEY" && !source.startsWith("{{", fault.pos[0] - 1))
+    return "keys must be plain text";
+  if (fault.code === "TAG_RESOLVE_FAILED") {
+    const tag = /![^\s,[\]{}]*/.exec(source.slice(fault.pos[0], fault.pos[1]))?.[0] ?? "that tag";
+    return `${tag} is not allowed; write plain YAML without tags`;
+  }
   if (fault.code === "MULTIPLE_DOCS") return "holds more than one document; send one flow at a time";
   const lineStart = source.lastIndexOf("\n", fault.pos[0] - 1) + 1;
   const lineEnd = source.indexOf("\n", fault.pos[0]);
