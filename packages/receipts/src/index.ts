@@ -16,7 +16,7 @@ export {
   receiptTypes,
 } from "./body.ts";
 export { type BodyProblem, type BodyVerdict, checkBody } from "./body-schema.ts";
-export { fromBase64, fromBase64Url, fromHex, toBase64, toBase64Url, toHex } from "./bytes.ts";
+export { equalBytes, fromBase64, fromBase64Url, fromHex, toBase64, toBase64Url, toHex } from "./bytes.ts";
 export { canonicalJson, type Json } from "./canonical.ts";
 export { type Checkpoint, formatTreeHead, parseCheckpoint, type TreeHead } from "./checkpoint.ts";
 export { createWebCrypto, type Sha256, type VerifyCrypto } from "./crypto.ts";
