@@ -11,7 +11,7 @@ export * from "./principal.ts";
 export * from "./problem.ts";
 export * from "./receipt.ts";
 export * from "./run.ts";
-export { digest, instant, type StepError, stepError } from "./scalar.ts";
+export { digest, instant, resourceName, type StepError, stepError } from "./scalar.ts";
 export * from "./secret.ts";
 export * from "./trust.ts";
 export * from "./webhook.ts";

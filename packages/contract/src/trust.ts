@@ -12,7 +12,7 @@ export const trustKey = z
     createdAt: instant,
     rotatedAt: instant.nullable(),
     publicKeyPem: z.string(),
-    jwk: z.record(z.string(), z.unknown()),
+    jwk: z.looseObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: z.string() }),
     vkey: z.string().optional(),
   })
   .meta({ id: "TrustKey" });

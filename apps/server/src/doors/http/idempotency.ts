@@ -1,32 +1,10 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Caller } from "#platform/access";
+import type { Caller, Idempotency } from "#platform/access";
 import { digestOf, OarsError } from "#platform/kernel";
 import type { Input } from "./input.ts";
 import type { Route } from "./route.ts";
 
-/** What the door asks of the room that keeps keys. One reservation is held by one request at a time. */
-export interface IdempotencyKeys {
-  reserve(
-    tenantId: string,
-    principalId: string,
-    route: string,
-    key: string,
-    fingerprint: string,
-  ): Promise<
-    | { kind: "fresh" }
-    | { kind: "replay"; status: number; body: unknown }
-    | { kind: "conflict" }
-    | { kind: "in_progress" }
-  >;
-  complete(
-    tenantId: string,
-    principalId: string,
-    route: string,
-    key: string,
-    answer: { status: number; body: unknown },
-  ): Promise<void>;
-  release(tenantId: string, principalId: string, route: string, key: string): Promise<void>;
-}
+export type IdempotencyKeys = Pick<Idempotency, "reserve" | "complete" | "release">;
 
 const shape = /^[\x21-\x7e]{1,255}$/;
 
@@ -43,42 +21,48 @@ export function idempotencyKeyOf(request: FastifyRequest): string | undefined {
   );
 }
 
-export interface Kept {
-  readonly body: unknown;
-  readonly replayed: boolean;
-}
-
 /**
  * Runs a request under its key: the first one runs, the same request again gets the first one's answer,
  * another request under the key and a second one while the first still runs are refused with 409. A failed
- * request keeps nothing, so that it can be sent again.
+ * request keeps nothing, so that it can be sent again. Should the answer of one that succeeded not be kept,
+ * its caller gets it all the same, and the key comes free after a minute.
  */
 export async function underKey<S>(
   keys: IdempotencyKeys,
-  at: { route: Route<S>; caller: Caller; key: string; input: Input; reply: FastifyReply },
+  at: {
+    route: Route<S>;
+    caller: Caller;
+    key: string;
+    input: Input;
+    request: FastifyRequest;
+    reply: FastifyReply;
+  },
   run: () => Promise<unknown>,
 ): Promise<unknown> {
   const { tenantId, principalId } = at.caller;
   const name = `${at.route.method} ${at.route.path}`;
-  const fingerprint = digestOf({ route: name, ...jsonOf(at.input) });
+  const fingerprint = digestOf(plainJson({ route: name, ...at.input }));
   const held = await keys.reserve(tenantId, principalId, name, at.key, fingerprint);
-  if (held.kind === "conflict") throw new OarsError("IDEMPOTENCY_CONFLICT");
-  if (held.kind === "in_progress") throw new OarsError("IDEMPOTENCY_IN_PROGRESS", { seconds: 1 });
-  if (held.kind === "replay") {
-    at.reply.header("idempotency-replayed", "true");
-    return held.body;
+  switch (held.kind) {
+    case "conflict":
+      throw new OarsError("IDEMPOTENCY_CONFLICT");
+    case "in_progress":
+      throw new OarsError("IDEMPOTENCY_IN_PROGRESS", { seconds: held.retryAfterSeconds });
+    case "replay":
+      at.reply.header("idempotency-replayed", "true");
+      return held.body;
   }
-  let body: unknown;
-  try {
-    body = await run();
-  } catch (error) {
-    await keys.release(tenantId, principalId, name, at.key);
+  const body = await run().catch(async (error: unknown) => {
+    await keys.release(held.reservation);
     throw error;
-  }
+  });
   const kept = at.route.replayable === undefined ? body : at.route.replayable(body);
-  await keys.complete(tenantId, principalId, name, at.key, { status: at.route.answer.status, body: kept });
+  const answer = { status: at.route.answer.status, body: plainJson(kept ?? null) };
+  await keys.complete(held.reservation, answer).catch((err: unknown) => {
+    at.request.log.error({ err }, "the answer was not kept under its Idempotency-Key");
+  });
   return body;
 }
 
-/** The input without what JSON cannot hold, so that the same request has the same digest. */
-const jsonOf = (input: Input): Record<string, unknown> => JSON.parse(JSON.stringify(input));
+/** As JSON gives it back: without undefined, which has no digest. */
+const plainJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));

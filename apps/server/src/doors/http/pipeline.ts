@@ -26,7 +26,11 @@ export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys)
     const run = async (): Promise<unknown> => route.handle(services, context);
     const body =
       route.idempotency === "door" && idempotencyKey !== undefined
-        ? await underKey(keys, { route, caller: context.caller, key: idempotencyKey, input, reply }, run)
+        ? await underKey(
+            keys,
+            { route, caller: context.caller, key: idempotencyKey, input, request, reply },
+            run,
+          )
         : await run();
     if (reply.sent) return reply;
     return send(reply, body);

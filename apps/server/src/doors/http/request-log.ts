@@ -1,24 +1,30 @@
 import type { FastifyInstance } from "fastify";
 import { formatId } from "#platform/kernel";
+import type { Metrics } from "#platform/telemetry";
+
+export type RequestMetrics = Pick<Metrics, "httpRequests" | "httpDuration">;
 
 /**
  * Echoes the request id and writes one line per request, with the route's pattern and not its path: paths
  * and queries hold names. The request id is on every line that the request's logger writes.
  */
-export function useRequestLog(app: FastifyInstance): void {
+export function useRequestLog(app: FastifyInstance, metrics: RequestMetrics): void {
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
     reply.header("cache-control", "no-store");
   });
   app.addHook("onResponse", async (request, reply) => {
     const quiet = request.routeOptions.config.quiet === true && reply.statusCode < 400;
+    const route = request.routeOptions.url ?? "none";
+    metrics.httpRequests.with(request.method, route, String(reply.statusCode)).inc();
+    metrics.httpDuration.with(request.method, route).observe(reply.elapsedTime / 1000);
     request.log[quiet ? "debug" : "info"](
       {
         method: request.method,
-        route: request.routeOptions.url ?? null,
+        route,
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 100) / 100,
-        tenant: request.caller === null ? null : formatId("tenant", request.caller.tenantId),
+        tenantId: request.caller === null ? null : formatId("tenant", request.caller.tenantId),
       },
       "request",
     );

@@ -224,7 +224,7 @@ describe("request ids", () => {
       method: "GET",
       route: "/v1/runs/:id",
       status: 404,
-      tenant: expect.stringMatching(/^ten_/),
+      tenantId: expect.stringMatching(/^ten_/),
     });
     expect(line?.ms).toEqual(expect.any(Number));
     expect(JSON.stringify(lines)).not.toContain("run_private");

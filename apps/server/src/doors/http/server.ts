@@ -12,13 +12,15 @@ import { canonicalUrl } from "./path-alias.ts";
 import { pipeline } from "./pipeline.ts";
 import { createRateLimits, type RateLimits } from "./rate-limit.ts";
 import { requestIdOf } from "./request-id.ts";
-import { useRequestLog } from "./request-log.ts";
+import { type RequestMetrics, useRequestLog } from "./request-log.ts";
 import type { BodyForm, Route } from "./route.ts";
 
 export interface ServerDeps<S> {
   readonly config: Pick<Config["http"], "corsOrigins" | "bodyLimit" | "rateLimit">;
   readonly log: Logger;
-  readonly access: Authenticate & { readonly idempotency: IdempotencyKeys };
+  readonly metrics: RequestMetrics;
+  readonly access: Authenticate;
+  readonly idempotency: IdempotencyKeys;
   readonly services: S;
   readonly routes: readonly Route<S>[];
 }
@@ -41,7 +43,7 @@ export async function createServer<S>(deps: ServerDeps<S>): Promise<FastifyInsta
   });
   app.decorateRequest("caller", null);
   useFaultAnswers(app);
-  useRequestLog(app);
+  useRequestLog(app, deps.metrics);
   await useHeaders(app, deps.config.corsOrigins);
   const limits = await createRateLimits(app, deps.config.rateLimit);
   app.setNotFoundHandler({ preHandler: limits.countPeer }, notFound(deps.routes));
@@ -64,7 +66,7 @@ function addRoutes<S>(scope: FastifyInstance, form: BodyForm, deps: ServerDeps<S
       url: route.path,
       config: { accepted: acceptedTypes[form], quiet: route.unlimited === true },
       onRequest: admission(route, deps.access, limits),
-      handler: pipeline(route, deps.services, deps.access.idempotency),
+      handler: pipeline(route, deps.services, deps.idempotency),
     });
   }
 }

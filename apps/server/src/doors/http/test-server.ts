@@ -1,8 +1,9 @@
 /** A door over a few routes made for tests: the rules of the pipeline without the rooms behind it. */
 import pino from "pino";
 import { z } from "zod";
-import type { Caller } from "#platform/access";
+import type { Answer, Caller, Reservation } from "#platform/access";
 import { newId, OarsError } from "#platform/kernel";
+import { createTelemetry } from "#platform/telemetry";
 import type { IdempotencyKeys } from "./idempotency.ts";
 import { type Route, routeFor } from "./route.ts";
 import { createServer, type ServerDeps } from "./server.ts";
@@ -120,25 +121,29 @@ export const testRoutes: readonly Route<TestServices>[] = [
 ];
 
 /** Keys in memory, with the same answers as the room that keeps them in the database. */
-export function keysInMemory(): IdempotencyKeys & { size(): number } {
-  const rows = new Map<string, { fingerprint: string; answer?: { status: number; body: unknown } }>();
-  const at = (...parts: string[]): string => JSON.stringify(parts);
+export function keysInMemory(): IdempotencyKeys {
+  const rows = new Map<string, { fingerprint: string; answer?: Answer }>();
+  const at = (k: Omit<Reservation, "id">): string =>
+    JSON.stringify([k.tenantId, k.principalId, k.route, k.key]);
   return {
-    size: () => rows.size,
     reserve: async (tenantId, principalId, name, key, fingerprint) => {
-      const row = rows.get(at(tenantId, principalId, name, key));
-      if (row === undefined) rows.set(at(tenantId, principalId, name, key), { fingerprint });
-      if (row === undefined) return { kind: "fresh" };
+      const reservation = { tenantId, principalId, route: name, key, id: "held" };
+      const row = rows.get(at(reservation));
+      if (row === undefined) {
+        rows.set(at(reservation), { fingerprint });
+        return { kind: "fresh", reservation };
+      }
       if (row.fingerprint !== fingerprint) return { kind: "conflict" };
-      return row.answer === undefined ? { kind: "in_progress" } : { kind: "replay", ...row.answer };
+      if (row.answer === undefined) return { kind: "in_progress", retryAfterSeconds: 1 };
+      return { kind: "replay", ...row.answer };
     },
-    complete: async (tenantId, principalId, name, key, answer) => {
-      const row = rows.get(at(tenantId, principalId, name, key));
-      if (row !== undefined)
-        row.answer = { status: answer.status, body: JSON.parse(JSON.stringify(answer.body)) };
+    complete: async (reservation, answer) => {
+      const row = rows.get(at(reservation));
+      if (row !== undefined) row.answer = answer;
+      return row !== undefined;
     },
-    release: async (tenantId, principalId, name, key) => {
-      rows.delete(at(tenantId, principalId, name, key));
+    release: async (reservation) => {
+      rows.delete(at(reservation));
     },
   };
 }
@@ -165,8 +170,9 @@ export async function testServer(
         if (caller === undefined) throw new OarsError("AUTH_KEY_INVALID");
         return caller;
       },
-      idempotency: keysInMemory(),
     },
+    idempotency: keysInMemory(),
+    metrics: createTelemetry({ level: "silent", name: "test", processMetrics: false }).metrics,
     services: { calls },
     routes: routes ?? testRoutes,
   });

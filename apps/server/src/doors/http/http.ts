@@ -1,0 +1,49 @@
+import type { FastifyInstance } from "fastify";
+import type { Access, Idempotency } from "#platform/access";
+import type { Config } from "#platform/config";
+import type { Logger, Metrics } from "#platform/telemetry";
+import { serveDocumentation } from "./documentation.ts";
+import type { StreamTiming } from "./event-stream.ts";
+import { openApiOf } from "./openapi.ts";
+import { routes } from "./routes.ts";
+import { createServer } from "./server.ts";
+import type { Services } from "./services.ts";
+
+export interface HttpDeps extends Omit<Services, "streams" | "access"> {
+  readonly config: Pick<Config["http"], "corsOrigins" | "bodyLimit" | "rateLimit" | "publicUrl">;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, "httpRequests" | "httpDuration">;
+  readonly access: Services["access"] & Pick<Access, "authenticate">;
+  readonly idempotency: Pick<Idempotency, "reserve" | "complete" | "release">;
+  /** Of event streams: heartbeats each 15 s, and 10 s for a client to take what was sent, when absent. */
+  readonly timing?: StreamTiming;
+}
+
+const defaultTiming: StreamTiming = { heartbeatMs: 15_000, stallMs: 10_000 };
+
+/**
+ * The HTTP API over the rooms, ready for `listen` or `inject`. `close()` ends open event streams, lets
+ * requests under way finish and refuses new ones.
+ */
+export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
+  const closing = new AbortController();
+  const streams = { timing: deps.timing ?? defaultTiming, closing: closing.signal };
+  const { config, logger, metrics, idempotency, timing: _, ...services } = deps;
+  const app = await createServer<Services>({
+    config,
+    log: logger,
+    metrics,
+    access: deps.access,
+    idempotency,
+    services: { ...services, streams },
+    routes,
+  });
+  app.addHook("preClose", async () => closing.abort());
+  const document = openApiOf(routes, { version: deps.version, serverUrl: config.publicUrl });
+  await serveDocumentation(app, document);
+  await app.ready();
+  return app;
+}
+
+/** The OpenAPI document of the whole API, without a server, a database or a configuration. */
+export const buildOpenApi = (version: string): Record<string, unknown> => openApiOf(routes, { version });

@@ -1,0 +1,26 @@
+import { accessRoutes } from "./access-routes.ts";
+import { actionRoutes, approvalRoutes } from "./action-routes.ts";
+import { connectionRoutes } from "./connection-routes.ts";
+import { flowRoutes } from "./flow-routes.ts";
+import { operationRoutes } from "./operation-routes.ts";
+import { policyRoutes } from "./policy-routes.ts";
+import { receiptRoutes } from "./receipt-routes.ts";
+import { runRoutes } from "./run-routes.ts";
+import type { ServiceRoute } from "./services.ts";
+import { trustRoutes } from "./trust-routes.ts";
+import { webhookRoutes } from "./webhook-routes.ts";
+
+/** The whole HTTP API: what is served, documented and checked. */
+export const routes: readonly ServiceRoute[] = [
+  ...accessRoutes,
+  ...connectionRoutes,
+  ...policyRoutes,
+  ...flowRoutes,
+  ...runRoutes,
+  ...actionRoutes,
+  ...approvalRoutes,
+  ...receiptRoutes,
+  ...trustRoutes,
+  ...webhookRoutes,
+  ...operationRoutes,
+];

@@ -1,0 +1,122 @@
+import {
+  abortRunRequest,
+  pageOf,
+  run,
+  runEvent,
+  runFilter,
+  runId,
+  runWithSteps,
+  startRunRequest,
+} from "@oars/contract";
+import type { FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { RunView } from "#orchestrate/runs";
+import { OarsError } from "#platform/kernel";
+import { streamEvents } from "./event-stream.ts";
+import { afterId, pageOfRows } from "./page.ts";
+import { route, type ServiceRoute } from "./services.ts";
+import { idOf, shown } from "./wire-id.ts";
+
+const tag = "runs";
+const byId = z.strictObject({ id: runId });
+
+const toRun = <R extends RunView>(r: R) => ({
+  ...r,
+  id: shown("run", r.id),
+  startedBy: shown("principal", r.startedBy),
+});
+
+export const runRoutes: readonly ServiceRoute[] = [
+  route({
+    method: "POST",
+    path: "/v1/runs",
+    access: "runs:start",
+    tag,
+    summary: "Start a run",
+    description: "The run is durable before this answers.",
+    body: startRunRequest,
+    answer: { status: 202, body: run },
+    idempotency: "service",
+    handle: async ({ runs }, { caller, body, idempotencyKey }) =>
+      toRun(await runs.start(caller, { ...body, idempotencyKey })),
+  }),
+  route({
+    method: "GET",
+    path: "/v1/runs",
+    access: "runs:read",
+    tag,
+    summary: "List runs, newest first",
+    query: runFilter,
+    answer: { status: 200, body: pageOf(run) },
+    handle: async ({ runs }, { caller, query }) => {
+      const { limit, cursor, ...filter } = query;
+      const rows = await runs.list(caller, { ...filter, before: afterId(cursor), limit: limit + 1 });
+      return pageOfRows(rows, limit, (r) => r.id, toRun);
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/v1/runs/:id",
+    access: "runs:read",
+    tag,
+    summary: "Show a run with its steps",
+    params: byId,
+    notFound: "RUN_NOT_FOUND",
+    answer: { status: 200, body: runWithSteps },
+    handle: async ({ runs }, { caller, params }) => toRun(await runs.find(caller, idOf("run", params.id))),
+  }),
+  route({
+    method: "POST",
+    path: "/v1/runs/:id/abort",
+    access: "runs:operate",
+    tag,
+    summary: "Abort a run",
+    params: byId,
+    notFound: "RUN_NOT_FOUND",
+    body: abortRunRequest,
+    answer: { status: 200, body: run },
+    idempotency: "door",
+    handle: async ({ runs }, { caller, params, body }) =>
+      toRun(await runs.abort(caller, idOf("run", params.id), body.reason)),
+  }),
+  route({
+    method: "GET",
+    path: "/v1/runs/:id/events",
+    access: "runs:read",
+    tag,
+    summary: "Follow a run",
+    description:
+      "Server-sent events until the run ends; `Last-Event-ID` (or `after`) goes on after that event. With `Accept: application/json`, the events so far as a list.",
+    params: byId,
+    notFound: "RUN_NOT_FOUND",
+    query: z.strictObject({ after: z.coerce.number().int().min(-1).optional() }),
+    answer: { status: 200, body: z.object({ items: z.array(runEvent) }) },
+    otherAnswers: [{ status: 200, type: "text/event-stream" }],
+    handle: async ({ runs, streams }, { caller, params, query, request, reply }) => {
+      const id = idOf("run", params.id);
+      const after = lastEventId(request) ?? query.after ?? -1;
+      if (wantsList(request)) return { items: await runs.eventList(caller, id, after) };
+      const open = (signal: AbortSignal) => runs.events(caller, id, after, signal);
+      return streamEvents(reply, open, streams.timing, streams.closing);
+    },
+  }),
+];
+
+/** EventSource asks for text/event-stream, and other clients for anything: both get the stream. */
+const wantsList = (request: FastifyRequest): boolean => {
+  const accept = request.headers.accept ?? "";
+  return accept.includes("application/json") && !accept.includes("text/event-stream");
+};
+
+/** Throws REQUEST_INVALID when Last-Event-ID is not an id of this stream. */
+function lastEventId(request: FastifyRequest): number | undefined {
+  const header = request.headers["last-event-id"];
+  if (header === undefined || header === "") return undefined;
+  if (typeof header === "string" && /^\d{1,10}$/.test(header)) return Number(header);
+  const message = "must be the id of an event of this run";
+  throw new OarsError(
+    "REQUEST_INVALID",
+    {},
+    { errors: [{ path: "header.last-event-id", code: "invalid_format", message }] },
+  );
+}

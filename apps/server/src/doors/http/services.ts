@@ -1,0 +1,58 @@
+import type { Registry } from "prom-client";
+import type { Actions } from "#act/actions";
+import type { Approvals } from "#act/approvals";
+import type { Connectors } from "#act/connectors";
+import type { Policy } from "#act/policy";
+import type { Flows } from "#orchestrate/flows";
+import type { Runs } from "#orchestrate/runs";
+import type { Triggers } from "#orchestrate/triggers";
+import type { Access } from "#platform/access";
+import type { Log } from "#sign/log";
+import type { Receipts } from "#sign/receipts";
+import type { StreamTiming } from "./event-stream.ts";
+import { type Route, routeFor } from "./route.ts";
+import type { Secrets } from "./secrets.ts";
+
+export interface HealthReport {
+  readonly ready: boolean;
+  readonly checks: readonly {
+    readonly name: string;
+    readonly ok: boolean;
+    readonly detail?: string | undefined;
+    readonly ms?: number | undefined;
+  }[];
+}
+
+/** Every use-case that a route calls. */
+export interface Services {
+  readonly access: Pick<
+    Access,
+    | "createPrincipal"
+    | "listPrincipals"
+    | "findPrincipal"
+    | "findTenant"
+    | "issueKey"
+    | "listKeys"
+    | "revokeKey"
+    | "issueToken"
+  >;
+  readonly secrets: Secrets;
+  readonly connectors: Pick<Connectors, "put" | "list" | "find">;
+  readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
+  readonly flows: Pick<Flows, "validate" | "publish" | "list" | "find">;
+  readonly runs: Pick<Runs, "start" | "find" | "list" | "abort" | "events" | "eventList">;
+  readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
+  readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
+  readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;
+  readonly receiptLog: Pick<Log, "checkpoint" | "tlogProof" | "exportRun">;
+  readonly triggers: Pick<Triggers, "receive" | "list">;
+  readonly health: () => Promise<HealthReport>;
+  readonly registry: Pick<Registry, "metrics" | "contentType">;
+  /** The tenant whose keys `/.well-known/jwks.json` shows when the request names none. */
+  readonly firstTenantId: string;
+  readonly version: string;
+  readonly streams: { readonly timing: StreamTiming; readonly closing: AbortSignal };
+}
+
+export type ServiceRoute = Route<Services>;
+export const route = routeFor<Services>();
