@@ -5,7 +5,6 @@ import type { CompiledStep } from "#orchestrate/flows";
 import { WriteSet } from "#platform/db";
 import type { StepError, StepState } from "./domain.ts";
 import type { RunExecution } from "./execution.ts";
-import { insertWait } from "./writes.ts";
 
 const keyOf = (...parts: readonly string[]): Buffer => createHash("sha256").update(parts.join("\n")).digest();
 
@@ -22,12 +21,13 @@ export async function runEffect(
   if (resumed?.kind === "action" && resumed.key)
     return followUp(execution, step, state, resumed.key, started);
   const reservation = keyOf("run", run.id, step.name, "0");
-  const taken = await execution.take();
+  const caller = await deps.callerFor(run.tenantId, run.principalId);
+  const taken = await execution.writer.take();
   const { connection, ...rest } = input as { connection: string } & Record<string, unknown>; // parsed by the operation's schema
   const proposed = await deps.actions
     .propose(
       {
-        caller: await deps.callerFor(run.tenantId, run.principalId),
+        caller,
         connection,
         operation,
         input: rest,
@@ -43,13 +43,14 @@ export async function runEffect(
       {
         always: taken,
         onHeld: (into, actionId) => {
-          execution.journalWaiting(into, step, state);
-          into.add(insertWait, execution.waitRow(step, state, "action", actionId, null));
+          const { writer } = execution;
+          writer.journalWaiting(step.name, state, into);
+          writer.addWait(step.name, state.attempt, { kind: "action", key: actionId, dueInMs: null }, into);
         },
       },
     )
     .catch((error) => {
-      execution.restore(taken);
+      execution.writer.putBack(taken);
       throw error;
     });
   switch (proposed.kind) {
@@ -65,7 +66,7 @@ export async function runEffect(
         started,
       );
     case "existing": {
-      execution.restore(taken);
+      execution.writer.putBack(taken);
       const { id, state: at } = proposed.action;
       if (at === "failed" && state.attempt > 1) return retryAction(execution, step, state, id, started);
       return followUp(execution, step, state, id, started);
@@ -102,10 +103,10 @@ async function retryAction(
   started: number,
 ): Promise<void> {
   const { deps, run } = execution;
-  const taken = await execution.take();
+  const taken = await execution.writer.take();
   const again = await deps.actions.retry(run.tenantId, actionId, taken);
   if (again.kind === "execute") return performAndSettle(execution, step, state, again.action, started);
-  execution.restore(taken);
+  execution.writer.putBack(taken);
   if (again.kind === "refused")
     return execution.fail(step, state, { code: "ACTION_DENIED", message: again.message }, started);
   return followUp(execution, step, state, actionId, started);
@@ -155,13 +156,12 @@ async function awaitAction(
   actionId: string,
   into?: WriteSet,
 ): Promise<void> {
-  const set = into ?? new WriteSet();
-  execution.journalWaiting(set, step, state);
-  set.add(insertWait, execution.waitRow(step, state, "action", actionId, null));
-  execution.restore(set);
-  if (!(await execution.flush())) return;
+  const { writer } = execution;
+  if (into) writer.merge(into);
+  writer.journalWaiting(step.name, state);
+  writer.addWait(step.name, state.attempt, { kind: "action", key: actionId, dueInMs: null });
+  if (!(await writer.flush())) return;
   const action = await execution.deps.actions.load(execution.run.tenantId, actionId);
-  execution.held(state, actionId);
-  if (action && (action.state === "completed" || errorOf(action)))
-    state.wait = { kind: "action", key: actionId, resolved: true };
+  const ended = action !== undefined && (action.state === "completed" || errorOf(action) !== null);
+  execution.held(state, actionId, ended);
 }

@@ -82,6 +82,11 @@ export class WriteSet {
     return this;
   }
 
+  /** A copy with one row more; this set stays as it is. */
+  with<Row>(write: Write<Row>, row: Row): WriteSet {
+    return new WriteSet().merge(this).add(write, row);
+  }
+
   merge(other: WriteSet): this {
     for (const [write, rows] of other.rows) {
       const list = this.rows.get(write);
