@@ -17,6 +17,9 @@ import { route, type ServiceRoute, type Services } from "./services.ts";
 import { idOf, idOrUndefined, shown, shownOrNull } from "./wire-id.ts";
 
 const tag = "receipts";
+/** Beyond the number of any event. */
+const lastEvent = 999_999_999;
+
 const byId = z.strictObject({ id: receiptId });
 
 const toReceipt = (r: StoredReceipt) => ({
@@ -89,7 +92,7 @@ export const receiptRoutes: readonly ServiceRoute[] = [
     answer: { status: 200, body: receiptBundle },
     handle: async ({ runs, receiptLog }, { caller, params }) => {
       const id = idOf("run", params.id);
-      await runs.eventList(caller, id, Number.MAX_SAFE_INTEGER); // refuses a run that is not there
+      await runs.eventList(caller, id, lastEvent); // refuses a run that is not there
       return receiptLog.exportRun(caller.tenantId, id);
     },
   }),

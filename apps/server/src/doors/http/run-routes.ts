@@ -89,7 +89,7 @@ export const runRoutes: readonly ServiceRoute[] = [
       "Server-sent events until the run ends; `Last-Event-ID` (or `after`) goes on after that event. With `Accept: application/json`, the events so far as a list.",
     params: byId,
     notFound: "RUN_NOT_FOUND",
-    query: z.strictObject({ after: z.coerce.number().int().min(-1).optional() }),
+    query: z.strictObject({ after: z.coerce.number().int().min(-1).max(999_999_999).optional() }),
     answer: { status: 200, body: z.object({ items: z.array(runEvent) }) },
     otherAnswers: [{ status: 200, type: "text/event-stream" }],
     handle: async ({ runs, streams }, { caller, params, query, request, reply }) => {
@@ -112,7 +112,7 @@ const wantsList = (request: FastifyRequest): boolean => {
 function lastEventId(request: FastifyRequest): number | undefined {
   const header = request.headers["last-event-id"];
   if (header === undefined || header === "") return undefined;
-  if (typeof header === "string" && /^\d{1,10}$/.test(header)) return Number(header);
+  if (typeof header === "string" && /^\d{1,9}$/.test(header)) return Number(header);
   const message = "must be the id of an event of this run";
   throw new OarsError(
     "REQUEST_INVALID",

@@ -260,4 +260,5 @@ describe.each(drivers)("receipts on %s", (driver) => {
   });
 });
 
+/** Enough ids for the longest destructuring above. */
 type Ids = [string, string, string, string, string, string, string];

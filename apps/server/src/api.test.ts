@@ -1,0 +1,575 @@
+/** The HTTP API over all rooms and both databases, as a client sees it: every answer is held against /openapi.json. */
+import { createServer, type Server } from "node:http";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import type { FastifyInstance } from "fastify";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createHttp, createSecrets } from "#doors/http";
+import { formatId, newId } from "#platform/kernel";
+import { createTelemetry } from "#platform/telemetry";
+import { drivers, openTestDatabase, type TestDatabase } from "#testing";
+import { sign } from "./orchestrate/triggers/signature.ts";
+import { startTestApp, type TestApp } from "./testing/app.ts";
+
+const flowText = `
+flow: greet
+version: 1.0.0
+params: { who: { type: string, required: true } }
+triggers:
+  - webhook: { slug: hello, auth: { hmac: { secret: "vault:hook" } }, params: { who: "{{ trigger.text }}" } }
+steps:
+  text: { use: map, with: { input: { who: "{{ params.who }}" }, mapping: { greeting: '"hello " & who' } } }
+output: "{{ steps.text.output }}"
+`;
+const cedar = `
+@id("wms-all") permit (principal, action, resource == Oars::Tool::"wms/http.request");
+@id("deletes-need-one") @require_approval("approver:1") @ttl("PT1H")
+forbid (principal, action == Oars::Action::"delete", resource) unless { context.approvals.count >= 1 };
+`;
+
+interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are checked against the document, then read freely
+  readonly json: any;
+}
+
+interface OpenApi {
+  readonly paths: Record<
+    string,
+    Record<string, { responses: Record<string, { content?: Record<string, unknown> }> }>
+  >;
+}
+
+describe.each(drivers)("the API on %s", (driver) => {
+  let opened: TestDatabase;
+  let app: TestApp;
+  let http: FastifyInstance;
+  let base: string;
+  let outside: Server;
+  let approverKey: string;
+  let strangerKey: string;
+  let check: (method: string, pattern: string, answer: Answered) => void;
+
+  beforeAll(async () => {
+    opened = await openTestDatabase(driver);
+    app = await startTestApp(opened.database);
+    const {
+      registry,
+      metrics,
+      log: logger,
+    } = createTelemetry({ level: "fatal", name: "api-test", processMetrics: false });
+    http = await createHttp({
+      ...app,
+      config: {
+        corsOrigins: [],
+        bodyLimit: 1_048_576,
+        publicUrl: "http://127.0.0.1:8080",
+        rateLimit: { enabled: true, windowMs: 60_000, max: 100_000 },
+      },
+      logger,
+      metrics,
+      registry,
+      secrets: createSecrets(app),
+      policy: app.policy,
+      receiptLog: app.log,
+      health: async () => ({ ready: true, checks: [{ name: "database", ok: true, ms: 1 }] }),
+      firstTenantId: app.admin.tenantId,
+      version: "0.0.0-test",
+    });
+    base = await http.listen({ host: "127.0.0.1", port: 0 });
+    outside = createServer((_req, res) =>
+      res.writeHead(201, { "content-type": "application/json" }).end('{"ok":true}'),
+    );
+    await new Promise<void>((resolve) => outside.listen(0, "127.0.0.1", resolve));
+    check = await conformance();
+    approverKey = await keyOf("ana", ["approver"]);
+    const other = await app.access.createTenant(app.admin, "Other tenant");
+    strangerKey = other.apiKey;
+  });
+  afterAll(async () => {
+    await http?.close();
+    outside?.close();
+    await app?.stop();
+    await opened?.close();
+  });
+
+  const keyOf = async (name: string, roles: string[]): Promise<string> => {
+    const made = await ask("POST", "/v1/principals", { name, kind: "user", roles });
+    const issued = await ask("POST", "/v1/principals/:id/keys", {}, { id: made.json.id });
+    return issued.json.key;
+  };
+
+  /** Checks that a JSON answer fits what the document says of its route and status. */
+  async function conformance(): Promise<typeof check> {
+    const document = (await (await fetch(`${base}/openapi.json`)).json()) as OpenApi; // served by this door
+    const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
+    ajv.addSchema(document, "api");
+    return (method, pattern, answer) => {
+      const path = pattern.split("?")[0]?.replaceAll(/:(\w+)/g, "{$1}") ?? "";
+      const found = document.paths[path]?.[method.toLowerCase()];
+      expect(found, `${method} ${path} is documented`).toBeDefined();
+      const type = answer.headers.get("content-type")?.split(";")[0];
+      if (answer.status === 204) return;
+      const status =
+        answer.status < 400 || found.responses[answer.status] ? String(answer.status) : "default";
+      const part = found.responses[status]?.content;
+      const known = Object.keys(part ?? {}).find((name) => name.split(";")[0] === type);
+      expect(known, `${method} ${path} ${answer.status} as ${type} is documented`).toBeDefined();
+      if (!type?.endsWith("json")) return;
+      const pointer = [
+        "paths",
+        path,
+        method.toLowerCase(),
+        "responses",
+        status,
+        "content",
+        known ?? "",
+        "schema",
+      ];
+      const ref = pointer
+        .map((p) => encodeURIComponent(p.replaceAll("~", "~0").replaceAll("/", "~1")))
+        .join("/");
+      const fits = ajv.validate({ $ref: `api#/${ref}` }, answer.json);
+      expect(ajv.errors ?? [], `${method} ${path} ${answer.text.slice(0, 500)}`).toEqual([]);
+      expect(fits).toBe(true);
+    };
+  }
+
+  /** One request as the administrator, unless `key` says otherwise; its answer has been held to the document. */
+  async function ask(
+    method: string,
+    pattern: string,
+    body?: unknown,
+    more: Record<string, string> & { key?: string; headers?: never } = {},
+    headers: Record<string, string> = {},
+  ): Promise<Answered> {
+    const { key = app.adminKey, ...params } = more;
+    const path = pattern.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
+    const res = await fetch(base + path, {
+      method,
+      headers: {
+        ...(key === "" ? {} : { authorization: `Bearer ${key}` }),
+        ...(body === undefined || typeof body === "string" ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await res.text();
+    const isJson = res.headers.get("content-type")?.includes("json") === true;
+    const answer = {
+      status: res.status,
+      headers: res.headers,
+      text,
+      json: isJson && text ? JSON.parse(text) : null,
+    };
+    if (check !== undefined) check(method, pattern, answer);
+    return answer;
+  }
+
+  const finished = async (id: string): Promise<Answered> => {
+    const deadline = Date.now() + 15_000;
+    for (;;) {
+      const found = await ask("GET", "/v1/runs/:id", undefined, { id });
+      if (/completed|failed|aborted/.test(found.json.status)) return found;
+      if (Date.now() > deadline) throw new Error(found.text);
+    }
+  };
+
+  it("says who calls, and takes a session token for a key", async () => {
+    const me = await ask("GET", "/v1/me");
+    expect(me.json).toMatchObject({
+      tenantId: formatId("tenant", app.admin.tenantId),
+      principal: { name: "admin" },
+    });
+    const { json } = await ask("POST", "/v1/auth/token");
+    const again = await ask("GET", "/v1/me", undefined, { key: json.token });
+    expect(again.json.principal.id).toBe(me.json.principal.id);
+  });
+
+  it("issues a key once, replays without it, and revokes it", async () => {
+    const made = await ask("POST", "/v1/principals", { name: "bot", kind: "agent", roles: ["agent"] });
+    const { id } = made.json;
+    const once = { "idempotency-key": newId() };
+    const first = await ask("POST", "/v1/principals/:id/keys", { name: "ci" }, { id }, once);
+    const again = await ask("POST", "/v1/principals/:id/keys", { name: "ci" }, { id }, once);
+    expect(first.json.key).toMatch(/^oars_/);
+    expect(again.json).toEqual({ ...first.json, key: null });
+    expect(again.headers.get("idempotency-replayed")).toBe("true");
+    expect((await ask("GET", "/v1/principals/:id/keys", undefined, { id })).json.items).toHaveLength(1);
+    expect((await ask("GET", "/v1/me", undefined, { key: first.json.key })).status).toBe(200);
+    await ask("DELETE", "/v1/api-keys/:id", undefined, { id: first.json.id });
+    const refused = await ask("GET", "/v1/me", undefined, { key: first.json.key });
+    expect(refused.json).toMatchObject({ status: 401, code: "AUTH_KEY_INVALID" });
+    expect((await ask("GET", "/v1/principals/:id", undefined, { id })).json.name).toBe("bot");
+  });
+
+  it("runs concurrent duplicates of a mutation once", async () => {
+    const headers = { "idempotency-key": newId() };
+    const body = { name: `twin-${newId()}`, kind: "user", roles: [] };
+    const answers = await Promise.all(
+      [1, 2, 3, 4].map(() => ask("POST", "/v1/principals", body, {}, headers)),
+    );
+    const made = answers.filter((a) => a.status === 201);
+    expect(made.filter((a) => a.headers.get("idempotency-replayed") === null)).toHaveLength(1);
+    for (const a of answers.filter((x) => x.status !== 201))
+      expect(a.json.code).toBe("IDEMPOTENCY_IN_PROGRESS");
+    const other = await ask("POST", "/v1/principals", { ...body, kind: "agent" }, {}, headers);
+    expect(other.json).toMatchObject({ status: 409, code: "IDEMPOTENCY_CONFLICT" });
+  });
+
+  it("keeps secrets and never shows them", async () => {
+    const value = `s3cret-${newId()}`;
+    const put = await ask("PUT", "/v1/secrets/:name", { value }, { name: "hook" });
+    expect(put.json).toMatchObject({ name: "hook", version: 1 });
+    const list = await ask("GET", "/v1/secrets");
+    expect(put.text + list.text).not.toContain(value);
+    await ask("PUT", "/v1/secrets/:name", { value }, { name: "gone" });
+    expect((await ask("DELETE", "/v1/secrets/:name", undefined, { name: "gone" })).status).toBe(204);
+    expect((await ask("DELETE", "/v1/secrets/:name", undefined, { name: "gone" })).json.code).toBe(
+      "SECRET_NOT_FOUND",
+    );
+    await ask("PUT", "/v1/secrets/:name", { value: "the shared secret" }, { name: "hook" });
+  });
+
+  it("puts and shows connections", async () => {
+    const address = outside.address();
+    const url = `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}`;
+    const config = { baseUrl: url, idempotencyHeader: "Idempotency-Key" };
+    const put = await ask(
+      "PUT",
+      "/v1/connections/:name",
+      { connector: "http", config, risk: 10 },
+      { name: "wms" },
+    );
+    expect(put.json).toMatchObject({ name: "wms", config, risk: 10, environment: "production" });
+    const shown = await ask("GET", "/v1/connections/:name", undefined, { name: "wms" });
+    expect(shown.json).toEqual(put.json);
+    expect((await ask("GET", "/v1/connections")).json.items).toEqual([put.json]);
+    const wrong = await ask(
+      "PUT",
+      "/v1/connections/:name",
+      { connector: "http", config: { x: 1 } },
+      { name: "bad" },
+    );
+    expect(wrong.json).toMatchObject({ status: 422, code: "CONNECTION_INVALID" });
+    expect(wrong.json.errors.length).toBeGreaterThan(1);
+  });
+
+  it("checks, drafts and publishes policies", async () => {
+    const bad = await ask("POST", "/v1/policies/validate", { cedar: "permit (principal action)" });
+    expect(bad.json.valid).toBe(false);
+    expect((await ask("POST", "/v1/policies/validate", { cedar })).json).toEqual({
+      valid: true,
+      problems: [],
+    });
+    const draft = await ask("POST", "/v1/policies", { cedar, name: "first" });
+    expect(draft.json).toMatchObject({ state: "draft", name: "first" });
+    const { id } = draft.json;
+    const published = await ask("POST", "/v1/policies/:id/publish", { replaces: null }, { id });
+    expect(published.json).toMatchObject({ id, state: "published" });
+    expect((await ask("GET", "/v1/policies/:id", undefined, { id })).json.source.cedar).toBe(cedar);
+    expect((await ask("GET", "/v1/policies")).json.items[0].id).toBe(id);
+    expect((await ask("POST", "/v1/policies/:id/publish", undefined, { id })).json.code).toBe(
+      "POLICY_ALREADY_PUBLISHED",
+    );
+  });
+
+  it("publishes flows from YAML and JSON, and says where one is wrong", async () => {
+    const yaml = { "content-type": "application/yaml" };
+    const wrong = await ask(
+      "POST",
+      "/v1/flows/validate",
+      flowText.replace("use: map", "use: mapp"),
+      {},
+      yaml,
+    );
+    expect(wrong.json.valid).toBe(false);
+    expect(wrong.json.problems[0].line).toBeGreaterThan(5);
+    const refused = await ask("POST", "/v1/flows", flowText.replace("use: map", "use: mapp"), {}, yaml);
+    expect(refused.json).toMatchObject({ status: 422, code: "FLOW_INVALID", errors: wrong.json.problems });
+    const made = await ask("POST", "/v1/flows", flowText, {}, yaml);
+    expect(made.json).toMatchObject({ flow: "greet", version: "1.0.0", created: true });
+    const shown = await ask("GET", "/v1/flows/:name/versions/:version", undefined, {
+      name: "greet",
+      version: "1.0.0",
+    });
+    const again = await ask("POST", "/v1/flows", shown.json.definition);
+    expect(again.json).toMatchObject({ hash: made.json.hash, created: false });
+    expect((await ask("GET", "/v1/flows/:name", undefined, { name: "greet" })).json.source).toBe(flowText);
+    expect((await ask("GET", "/v1/flows")).json.items[0]).toMatchObject({
+      flow: "greet",
+      versions: ["1.0.0"],
+    });
+  });
+
+  it("starts a run once under its key, follows it and lists runs page by page", async () => {
+    const headers = { "idempotency-key": newId() };
+    const start = () =>
+      ask("POST", "/v1/runs", { flow: "greet", params: { who: "Ana" }, labels: { a: "b" } }, {}, headers);
+    const [first, second] = await Promise.all([start(), start()]);
+    expect(first.status).toBe(202);
+    expect(second.json.id).toBe(first.json.id);
+    const { id } = first.json;
+    const done = await finished(id);
+    expect(done.json).toMatchObject({
+      status: "completed",
+      output: { greeting: "hello Ana" },
+      labels: { a: "b" },
+    });
+    expect(done.json.steps.map((s: { status: string }) => s.status)).toEqual(["completed"]);
+    for (let i = 0; i < 4; i++) await ask("POST", "/v1/runs", { flow: "greet", params: { who: `${i}` } });
+
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Answered = await ask("GET", `/v1/runs?limit=2${cursor ? `&cursor=${cursor}` : ""}`);
+      seen.push(...page.json.items.map((r: { id: string }) => r.id));
+      cursor = page.json.nextCursor;
+    } while (cursor !== null);
+    expect(seen).toHaveLength(5);
+    expect(new Set(seen).size).toBe(5);
+    expect(seen.at(-1)).toBe(id);
+    expect((await ask("GET", "/v1/runs?cursor=nonsense")).json.code).toBe("CURSOR_INVALID");
+    expect((await ask("GET", "/v1/runs?limit=0&colour=red")).json.errors).toHaveLength(2);
+
+    const list = await ask("GET", "/v1/runs/:id/events", undefined, { id }, { accept: "application/json" });
+    const seqs = list.json.items.map((e: { seq: number }) => e.seq);
+    expect(seqs).toEqual(seqs.toSorted((a: number, b: number) => a - b));
+    const stream = await ask("GET", "/v1/runs/:id/events", undefined, { id });
+    expect([...stream.text.matchAll(/^id: (\d+)$/gm)].map((m) => Number(m[1]))).toEqual(seqs);
+    const rest = await ask(
+      "GET",
+      "/v1/runs/:id/events",
+      undefined,
+      { id },
+      { "last-event-id": String(seqs[0]) },
+    );
+    expect([...rest.text.matchAll(/^id: (\d+)$/gm)].map((m) => Number(m[1]))).toEqual(seqs.slice(1));
+    const wrong = await ask("GET", "/v1/runs/:id/events", undefined, { id }, { "last-event-id": "x" });
+    expect(wrong.json.errors[0].path).toBe("header.last-event-id");
+    const beyond = await ask(
+      "GET",
+      "/v1/runs/:id/events",
+      undefined,
+      { id },
+      { "last-event-id": "9999999999" },
+    );
+    expect(beyond.status).toBe(400);
+
+    const ended = await ask("POST", "/v1/runs/:id/abort", { reason: "too late" }, { id });
+    expect(ended.json).toMatchObject({ status: 409, code: "RUN_ENDED" });
+    expect((await ask("POST", "/v1/runs", { flow: "greet", params: {} })).json).toMatchObject({
+      code: "RUN_PARAMS_INVALID",
+      errors: [{ path: expect.stringContaining("who") }],
+    });
+  });
+
+  it("takes a signed webhook once and refuses another body", async () => {
+    const id = newId();
+    const send = (body: string, signed = body) => {
+      const timestamp = Math.floor(Date.now() / 1000);
+      const signature = `v1,${sign("the shared secret", id, timestamp, Buffer.from(signed))}`;
+      const headers = {
+        "webhook-id": id,
+        "webhook-timestamp": `${timestamp}`,
+        "webhook-signature": signature,
+      };
+      return ask(
+        "POST",
+        "/api/webhook/:slug",
+        body,
+        { slug: "hello", key: "" },
+        { ...headers, "content-type": "text/plain" },
+      );
+    };
+    const first = await send("Grüße, world");
+    expect(first.status).toBe(202);
+    expect((await send("Grüße, world")).json).toEqual({ runId: first.json.runId, duplicate: true });
+    expect((await send("other", "Grüße, world")).json).toMatchObject({
+      status: 401,
+      code: "WEBHOOK_SIGNATURE_INVALID",
+    });
+    expect((await finished(first.json.runId)).json.output).toEqual({ greeting: "hello Grüße, world" });
+    const unknown = await ask("POST", "/api/webhook/:slug", "x", { slug: "nobody", key: "" });
+    expect(unknown.json).toMatchObject({ status: 404, code: "WEBHOOK_NOT_FOUND" });
+    expect((await ask("GET", "/v1/webhooks")).json.items).toMatchObject([
+      { slug: "hello", path: "/api/webhook/hello" },
+    ]);
+  });
+
+  it("performs what is allowed, in both forms, once under a key, with receipts that verify", async () => {
+    const headers = { "idempotency-key": newId() };
+    const body = { connection: "wms", operation: "http.request", input: { path: "/a", body: { n: 1 } } };
+    const first = await ask("POST", "/v1/actions", body, {}, headers);
+    expect(first.json).toMatchObject({
+      state: "completed",
+      httpStatus: 201,
+      tool: "wms/http.request",
+      error: null,
+    });
+    const again = await ask("POST", "/v1/actions", body, {}, headers);
+    expect(again.json.actionId).toBe(first.json.actionId);
+    const tool = {
+      tenant_id: formatId("tenant", app.admin.tenantId),
+      agent_id: "planner",
+      resource: { tool_id: "wms/http.request", operation: "http.request", target: "a" },
+      input: { path: "/a", body: { n: 2 } },
+    };
+    expect((await ask("POST", "/v1/actions", tool)).json.state).toBe("completed");
+    const foreign = await ask("POST", "/v1/actions", { ...tool, tenant_id: formatId("tenant", newId()) });
+    expect(foreign.json).toMatchObject({ status: 403, code: "AUTH_TENANT_FORBIDDEN" });
+    expect((await ask("GET", "/v1/actions?state=completed")).json.items.length).toBe(2);
+
+    const { id } = first.json;
+    const shown = await ask("GET", "/v1/actions/:id", undefined, { id });
+    expect(shown.json).toMatchObject({
+      id,
+      state: "completed",
+      input: expect.objectContaining({ path: "/a" }),
+    });
+    const receipts = await ask("GET", `/v1/receipts?action=${id}`);
+    expect(receipts.json.items.map((r: { type: string }) => r.type).sort()).toEqual([
+      "action.decision",
+      "execution.finished",
+    ]);
+    const receiptId = receipts.json.items[0].id;
+    expect((await ask("GET", "/v1/receipts/:id", undefined, { id: receiptId })).json.body).toBeTypeOf(
+      "object",
+    );
+    await app.log.sequenceNow(app.admin.tenantId);
+    const proof = await ask("GET", "/v1/receipts/:id/proof", undefined, { id: receiptId });
+    expect(proof.text).toContain("c2sp.org/tlog-proof");
+    expect((await ask("POST", "/v1/receipts/verify", { receiptId })).json.verdict).toBe("verified");
+    expect(
+      (await ask("POST", "/v1/receipts/verify", { receipt: proof.text })).json.checks.inclusion.status,
+    ).toBe("ok");
+    const garbage = await ask("POST", "/v1/receipts/verify", { receipt: "garbage" });
+    expect(garbage.json.verdict).not.toBe("verified");
+    expect((await ask("GET", "/v1/log/checkpoint")).text).toContain(formatId("tenant", app.admin.tenantId));
+  });
+
+  it("holds what needs a person until another person approves", async () => {
+    const body = { connection: "wms", operation: "http.request", input: { method: "DELETE", path: "/b" } };
+    const held = await ask("POST", "/v1/actions", body);
+    expect(held.json).toMatchObject({ state: "pending_approval", output: null });
+    const id = held.json.approvalId;
+    const waiting = await ask("GET", "/v1/approvals?state=pending");
+    expect(waiting.json.items).toMatchObject([
+      { id, actionId: held.json.id, requirements: [{ role: "approver", quorum: 1 }] },
+    ]);
+    const vote = { decision: "approve", reason: "checked with the customer" };
+    const own = await ask("POST", "/v1/approvals/:id/decision", vote, { id });
+    expect(own.json).toMatchObject({ status: 403, code: "APPROVAL_REQUESTER" });
+    const short = await ask(
+      "POST",
+      "/v1/approvals/:id/decision",
+      { ...vote, reason: "ok" },
+      { id, key: approverKey },
+    );
+    expect(short.json.errors).toMatchObject([{ path: "reason" }]);
+    const given = await ask("POST", "/v1/approvals/:id/decision", vote, { id, key: approverKey });
+    expect(given.json).toMatchObject({
+      state: "approved",
+      votes: [{ decision: "approve", roles: ["approver"] }],
+    });
+    expect((await ask("GET", "/v1/approvals/:id", undefined, { id })).json.votes).toHaveLength(1);
+    const settled = await ask(
+      "POST",
+      "/v1/actions/:id/resolve",
+      { outcome: "completed", reason: "saw it" },
+      { id: held.json.id },
+    );
+    expect(settled.json).toMatchObject({ status: 409, code: "ACTION_STATE" });
+  });
+
+  it("gives a run's receipts as one bundle, and its keys to anybody", async () => {
+    const { json: run } = await ask("POST", "/v1/runs", { flow: "greet", params: { who: "x" } });
+    await finished(run.id);
+    const bundle = await ask("GET", "/v1/runs/:id/receipts", undefined, { id: run.id });
+    expect(bundle.json).toMatchObject({ run: run.id });
+    const tenantId = formatId("tenant", app.admin.tenantId);
+    const trust = await ask("GET", "/v1/trust/tenants/:tenantId/keys", undefined, { tenantId, key: "" });
+    expect(trust.json.items.map((k: { use: string }) => k.use).sort()).toEqual(["log", "receipt"]);
+    expect(trust.text).not.toMatch(/PRIVATE|"d":/);
+    const jwks = await ask("GET", "/.well-known/jwks.json", undefined, { key: "" });
+    expect(jwks.json.keys).toHaveLength(1);
+    const count = async () =>
+      (await app.db.system.query({ text: "select kid from signing_key", values: [] })).length;
+    const before = await count();
+    const unknown = formatId("tenant", newId());
+    const none = await ask("GET", "/v1/trust/tenants/:tenantId/keys", undefined, {
+      tenantId: unknown,
+      key: "",
+    });
+    expect(none.json).toMatchObject({ status: 404, code: "TENANT_NOT_FOUND" });
+    expect(await count()).toBe(before);
+  });
+
+  it("tells a stranger nothing: foreign, unknown and badly formed ids are the same 404", async () => {
+    const ids = async (path: string) => (await ask("GET", path)).json.items[0].id;
+    const places = [
+      ["/v1/runs/:id", await ids("/v1/runs"), "run"],
+      ["/v1/runs/:id/events", await ids("/v1/runs"), "run"],
+      ["/v1/runs/:id/receipts", await ids("/v1/runs"), "run"],
+      ["/v1/actions/:id", await ids("/v1/actions"), "action"],
+      ["/v1/approvals/:id", await ids("/v1/approvals"), "approval"],
+      ["/v1/policies/:id", await ids("/v1/policies"), "policy"],
+      ["/v1/receipts/:id", await ids("/v1/receipts"), "receipt"],
+      ["/v1/receipts/:id/proof", await ids("/v1/receipts"), "receipt"],
+      ["/v1/principals/:id", await ids("/v1/principals"), "principal"],
+      ["/v1/principals/:id/keys", await ids("/v1/principals"), "principal"],
+    ] as const;
+    for (const [pattern, foreign, kind] of places) {
+      const answers = await Promise.all(
+        [foreign, formatId(kind, newId()), "nonsense"].map((id) =>
+          ask("GET", pattern, undefined, { id, key: strangerKey }, { "x-request-id": "same" }),
+        ),
+      );
+      const [one, two, three] = answers.map((a) => ({ ...a.json, instance: "" }));
+      expect(one, pattern).toMatchObject({ status: 404 });
+      expect(two, pattern).toEqual(one);
+      expect(three, pattern).toEqual(one);
+    }
+    const selected = await ask(
+      "GET",
+      "/v1/me",
+      undefined,
+      { key: strangerKey },
+      { "x-tenant-id": formatId("tenant", app.admin.tenantId) },
+    );
+    expect(selected.json).toMatchObject({ status: 403, code: "AUTH_TENANT_FORBIDDEN" });
+  });
+
+  it("answers nothing without credentials but what is for everybody", async () => {
+    const { paths } = (await (await fetch(`${base}/openapi.json`)).json()) as OpenApi; // served by this door
+    const open: string[] = [];
+    for (const [path, operations] of Object.entries(paths)) {
+      for (const method of Object.keys(operations)) {
+        const res = await fetch(base + path.replaceAll(/\{\w+\}/g, "x"), { method: method.toUpperCase() });
+        await res.body?.cancel();
+        if (res.status !== 401) open.push(`${method.toUpperCase()} ${path}`);
+      }
+    }
+    expect(open.sort()).toEqual([
+      "GET /.well-known/jwks.json",
+      "GET /api/health",
+      "GET /health/live",
+      "GET /health/ready",
+      "GET /metrics",
+      "GET /v1/trust/tenants/{tenantId}/keys",
+      "POST /api/webhook/{slug}",
+    ]);
+  });
+
+  it("shows its health, metrics and documentation", async () => {
+    for (const path of ["/health/live", "/health/ready", "/api/health"])
+      expect((await ask("GET", path)).status).toBe(200);
+    expect((await ask("GET", "/metrics")).text).toMatch(
+      /oars_http_requests_total\{[^}]*route="\/v1\/runs\/:id"/,
+    );
+    const page = await fetch(`${base}/swagger-ui/`);
+    expect(page.status).toBe(200);
+    expect(await page.text()).toContain("swagger-ui");
+  });
+});
