@@ -26,6 +26,7 @@ export function createSequencerLoop(sequencer: Sequencer, log: Logger): Sequence
   let running: Promise<void> | undefined;
   let gather: NodeJS.Timeout | undefined;
   let poll: NodeJS.Timeout | undefined;
+  let looking = Promise.resolve();
 
   const rest = (tenantId: string, ms: number, about: object, message: string): void => {
     resting.set(tenantId, Date.now() + ms);
@@ -84,14 +85,18 @@ export function createSequencerLoop(sequencer: Sequencer, log: Logger): Sequence
 
   return {
     start: () => {
-      poll ??= setInterval(() => void look(), pollMs);
-      void look();
+      const lookAgain = (): void => {
+        looking = looking.then(look);
+      };
+      poll ??= setInterval(lookAgain, pollMs);
+      lookAgain();
     },
     stop: async () => {
       clearInterval(poll);
       clearTimeout(gather);
       poll = undefined;
       gather = undefined;
+      await looking;
       await running;
       await run();
     },
