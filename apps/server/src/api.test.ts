@@ -1,14 +1,10 @@
-/** The HTTP API over all rooms and both databases, as a client sees it: every answer is held against /openapi.json. */
+/** The HTTP API over all rooms and both databases, as a client sees it. */
 import { createServer, type Server } from "node:http";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import type { FastifyInstance } from "fastify";
+import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createHttp, createSecrets } from "#doors/http";
 import { formatId, newId } from "#platform/kernel";
-import { createTelemetry } from "#platform/telemetry";
-import { drivers, openTestDatabase, type TestDatabase } from "#testing";
-import { sign } from "./orchestrate/triggers/signature.ts";
-import { startTestApp, type TestApp } from "./testing/app.ts";
+import { drivers } from "#testing";
+import { type Answered, startTestApi, type TestApi } from "./testing/api.ts";
 
 const flowText = `
 flow: greet
@@ -25,147 +21,32 @@ const cedar = `
 @id("deletes-need-one") @require_approval("approver:1") @ttl("PT1H")
 forbid (principal, action == Oars::Action::"delete", resource) unless { context.approvals.count >= 1 };
 `;
-
-interface Answered {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: answers are checked against the document, then read freely
-  readonly json: any;
-}
-
-interface OpenApi {
-  readonly paths: Record<
-    string,
-    Record<string, { responses: Record<string, { content?: Record<string, unknown> }> }>
-  >;
-}
+const hookSecret = `whsec_${Buffer.from("the shared secret of the tests").toString("base64")}`;
 
 describe.each(drivers)("the API on %s", (driver) => {
-  let opened: TestDatabase;
-  let app: TestApp;
-  let http: FastifyInstance;
-  let base: string;
+  let api: TestApi;
+  let ask: TestApi["ask"];
   let outside: Server;
   let approverKey: string;
   let strangerKey: string;
-  let check: (method: string, pattern: string, answer: Answered) => void;
+  let tenant: string;
 
   beforeAll(async () => {
-    opened = await openTestDatabase(driver);
-    app = await startTestApp(opened.database);
-    const {
-      registry,
-      metrics,
-      log: logger,
-    } = createTelemetry({ level: "fatal", name: "api-test", processMetrics: false });
-    http = await createHttp({
-      ...app,
-      config: {
-        corsOrigins: [],
-        bodyLimit: 1_048_576,
-        publicUrl: "http://127.0.0.1:8080",
-        rateLimit: { enabled: true, windowMs: 60_000, max: 100_000 },
-      },
-      logger,
-      metrics,
-      registry,
-      secrets: createSecrets(app),
-      policy: app.policy,
-      receiptLog: app.log,
-      health: async () => ({ ready: true, checks: [{ name: "database", ok: true, ms: 1 }] }),
-      firstTenantId: app.admin.tenantId,
-      version: "0.0.0-test",
-    });
-    base = await http.listen({ host: "127.0.0.1", port: 0 });
+    api = await startTestApi(driver);
+    ({ ask } = api);
+    tenant = formatId("tenant", api.app.admin.tenantId);
     outside = createServer((_req, res) =>
       res.writeHead(201, { "content-type": "application/json" }).end('{"ok":true}'),
     );
     await new Promise<void>((resolve) => outside.listen(0, "127.0.0.1", resolve));
-    check = await conformance();
-    approverKey = await keyOf("ana", ["approver"]);
-    const other = await app.access.createTenant(app.admin, "Other tenant");
-    strangerKey = other.apiKey;
+    const ana = await ask("POST", "/v1/principals", { name: "ana", kind: "user", roles: ["approver"] });
+    approverKey = (await ask("POST", "/v1/principals/:id/keys", {}, { id: ana.json.id })).json.key;
+    strangerKey = (await api.app.access.createTenant(api.app.admin, "Other tenant")).apiKey;
   });
   afterAll(async () => {
-    await http?.close();
     outside?.close();
-    await app?.stop();
-    await opened?.close();
+    await api?.close();
   });
-
-  const keyOf = async (name: string, roles: string[]): Promise<string> => {
-    const made = await ask("POST", "/v1/principals", { name, kind: "user", roles });
-    const issued = await ask("POST", "/v1/principals/:id/keys", {}, { id: made.json.id });
-    return issued.json.key;
-  };
-
-  /** Checks that a JSON answer fits what the document says of its route and status. */
-  async function conformance(): Promise<typeof check> {
-    const document = (await (await fetch(`${base}/openapi.json`)).json()) as OpenApi; // served by this door
-    const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
-    ajv.addSchema(document, "api");
-    return (method, pattern, answer) => {
-      const path = pattern.split("?")[0]?.replaceAll(/:(\w+)/g, "{$1}") ?? "";
-      const found = document.paths[path]?.[method.toLowerCase()];
-      expect(found, `${method} ${path} is documented`).toBeDefined();
-      const type = answer.headers.get("content-type")?.split(";")[0];
-      if (answer.status === 204) return;
-      const status =
-        answer.status < 400 || found.responses[answer.status] ? String(answer.status) : "default";
-      const part = found.responses[status]?.content;
-      const known = Object.keys(part ?? {}).find((name) => name.split(";")[0] === type);
-      expect(known, `${method} ${path} ${answer.status} as ${type} is documented`).toBeDefined();
-      if (!type?.endsWith("json")) return;
-      const pointer = [
-        "paths",
-        path,
-        method.toLowerCase(),
-        "responses",
-        status,
-        "content",
-        known ?? "",
-        "schema",
-      ];
-      const ref = pointer
-        .map((p) => encodeURIComponent(p.replaceAll("~", "~0").replaceAll("/", "~1")))
-        .join("/");
-      const fits = ajv.validate({ $ref: `api#/${ref}` }, answer.json);
-      expect(ajv.errors ?? [], `${method} ${path} ${answer.text.slice(0, 500)}`).toEqual([]);
-      expect(fits).toBe(true);
-    };
-  }
-
-  /** One request as the administrator, unless `key` says otherwise; its answer has been held to the document. */
-  async function ask(
-    method: string,
-    pattern: string,
-    body?: unknown,
-    more: Record<string, string> & { key?: string; headers?: never } = {},
-    headers: Record<string, string> = {},
-  ): Promise<Answered> {
-    const { key = app.adminKey, ...params } = more;
-    const path = pattern.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
-    const res = await fetch(base + path, {
-      method,
-      headers: {
-        ...(key === "" ? {} : { authorization: `Bearer ${key}` }),
-        ...(body === undefined || typeof body === "string" ? {} : { "content-type": "application/json" }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-    });
-    const text = await res.text();
-    const isJson = res.headers.get("content-type")?.includes("json") === true;
-    const answer = {
-      status: res.status,
-      headers: res.headers,
-      text,
-      json: isJson && text ? JSON.parse(text) : null,
-    };
-    if (check !== undefined) check(method, pattern, answer);
-    return answer;
-  }
 
   const finished = async (id: string): Promise<Answered> => {
     const deadline = Date.now() + 15_000;
@@ -179,7 +60,7 @@ describe.each(drivers)("the API on %s", (driver) => {
   it("says who calls, and takes a session token for a key", async () => {
     const me = await ask("GET", "/v1/me");
     expect(me.json).toMatchObject({
-      tenantId: formatId("tenant", app.admin.tenantId),
+      tenantId: tenant,
       principal: { name: "admin" },
     });
     const { json } = await ask("POST", "/v1/auth/token");
@@ -229,7 +110,7 @@ describe.each(drivers)("the API on %s", (driver) => {
     expect((await ask("DELETE", "/v1/secrets/:name", undefined, { name: "gone" })).json.code).toBe(
       "SECRET_NOT_FOUND",
     );
-    await ask("PUT", "/v1/secrets/:name", { value: "the shared secret" }, { name: "hook" });
+    await ask("PUT", "/v1/secrets/:name", { value: hookSecret }, { name: "hook" });
   });
 
   it("puts and shows connections", async () => {
@@ -368,12 +249,11 @@ describe.each(drivers)("the API on %s", (driver) => {
   it("takes a signed webhook once and refuses another body", async () => {
     const id = newId();
     const send = (body: string, signed = body) => {
-      const timestamp = Math.floor(Date.now() / 1000);
-      const signature = `v1,${sign("the shared secret", id, timestamp, Buffer.from(signed))}`;
+      const at = new Date();
       const headers = {
         "webhook-id": id,
-        "webhook-timestamp": `${timestamp}`,
-        "webhook-signature": signature,
+        "webhook-timestamp": `${Math.floor(at.getTime() / 1000)}`,
+        "webhook-signature": new Webhook(hookSecret).sign(id, at, signed),
       };
       return ask(
         "POST",
@@ -411,7 +291,7 @@ describe.each(drivers)("the API on %s", (driver) => {
     const again = await ask("POST", "/v1/actions", body, {}, headers);
     expect(again.json.actionId).toBe(first.json.actionId);
     const tool = {
-      tenant_id: formatId("tenant", app.admin.tenantId),
+      tenant_id: tenant,
       agent_id: "planner",
       resource: { tool_id: "wms/http.request", operation: "http.request", target: "a" },
       input: { path: "/a", body: { n: 2 } },
@@ -437,7 +317,7 @@ describe.each(drivers)("the API on %s", (driver) => {
     expect((await ask("GET", "/v1/receipts/:id", undefined, { id: receiptId })).json.body).toBeTypeOf(
       "object",
     );
-    await app.log.sequenceNow(app.admin.tenantId);
+    await api.app.log.sequenceNow(api.app.admin.tenantId);
     const proof = await ask("GET", "/v1/receipts/:id/proof", undefined, { id: receiptId });
     expect(proof.text).toContain("c2sp.org/tlog-proof");
     expect((await ask("POST", "/v1/receipts/verify", { receiptId })).json.verdict).toBe("verified");
@@ -446,7 +326,7 @@ describe.each(drivers)("the API on %s", (driver) => {
     ).toBe("ok");
     const garbage = await ask("POST", "/v1/receipts/verify", { receipt: "garbage" });
     expect(garbage.json.verdict).not.toBe("verified");
-    expect((await ask("GET", "/v1/log/checkpoint")).text).toContain(formatId("tenant", app.admin.tenantId));
+    expect((await ask("GET", "/v1/log/checkpoint")).text).toContain(tenant);
   });
 
   it("holds what needs a person until another person approves", async () => {
@@ -488,14 +368,14 @@ describe.each(drivers)("the API on %s", (driver) => {
     await finished(run.id);
     const bundle = await ask("GET", "/v1/runs/:id/receipts", undefined, { id: run.id });
     expect(bundle.json).toMatchObject({ run: run.id });
-    const tenantId = formatId("tenant", app.admin.tenantId);
+    const tenantId = tenant;
     const trust = await ask("GET", "/v1/trust/tenants/:tenantId/keys", undefined, { tenantId, key: "" });
     expect(trust.json.items.map((k: { use: string }) => k.use).sort()).toEqual(["log", "receipt"]);
     expect(trust.text).not.toMatch(/PRIVATE|"d":/);
     const jwks = await ask("GET", "/.well-known/jwks.json", undefined, { key: "" });
     expect(jwks.json.keys).toHaveLength(1);
     const count = async () =>
-      (await app.db.system.query({ text: "select kid from signing_key", values: [] })).length;
+      (await api.app.db.system.query({ text: "select kid from signing_key", values: [] })).length;
     const before = await count();
     const unknown = formatId("tenant", newId());
     const none = await ask("GET", "/v1/trust/tenants/:tenantId/keys", undefined, {
@@ -531,22 +411,18 @@ describe.each(drivers)("the API on %s", (driver) => {
       expect(two, pattern).toEqual(one);
       expect(three, pattern).toEqual(one);
     }
-    const selected = await ask(
-      "GET",
-      "/v1/me",
-      undefined,
-      { key: strangerKey },
-      { "x-tenant-id": formatId("tenant", app.admin.tenantId) },
-    );
+    const selected = await ask("GET", "/v1/me", undefined, { key: strangerKey }, { "x-tenant-id": tenant });
     expect(selected.json).toMatchObject({ status: 403, code: "AUTH_TENANT_FORBIDDEN" });
   });
 
   it("answers nothing without credentials but what is for everybody", async () => {
-    const { paths } = (await (await fetch(`${base}/openapi.json`)).json()) as OpenApi; // served by this door
+    const { paths } = api.document;
     const open: string[] = [];
     for (const [path, operations] of Object.entries(paths)) {
       for (const method of Object.keys(operations)) {
-        const res = await fetch(base + path.replaceAll(/\{\w+\}/g, "x"), { method: method.toUpperCase() });
+        const res = await fetch(api.base + path.replaceAll(/\{\w+\}/g, "x"), {
+          method: method.toUpperCase(),
+        });
         await res.body?.cancel();
         if (res.status !== 401) open.push(`${method.toUpperCase()} ${path}`);
       }
@@ -568,7 +444,7 @@ describe.each(drivers)("the API on %s", (driver) => {
     expect((await ask("GET", "/metrics")).text).toMatch(
       /oars_http_requests_total\{[^}]*route="\/v1\/runs\/:id"/,
     );
-    const page = await fetch(`${base}/swagger-ui/`);
+    const page = await fetch(`${api.base}/swagger-ui/`);
     expect(page.status).toBe(200);
     expect(await page.text()).toContain("swagger-ui");
   });

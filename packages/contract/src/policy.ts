@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { policyId, principalId } from "./id.ts";
 import { fieldProblem } from "./problem.ts";
-import { digest, instant, json, jsonObject } from "./scalar.ts";
+import { digest, instant, jsonObject } from "./scalar.ts";
 
 /**
  * A policy bundle as its author writes it: Cedar text (deny by default, forbid wins) and golden cases, each
@@ -50,7 +50,7 @@ export const policyVersion = z
   .meta({ id: "PolicyVersion" });
 
 export const policyVersionDetail = policyVersion
-  .extend({ source: policyBundle, facts: z.array(json) })
+  .extend({ source: policyBundle })
   .meta({ id: "PolicyVersionDetail" });
 
 export type PolicyBundle = z.input<typeof policyBundle>;
