@@ -26,6 +26,7 @@ create table run (
   started_at timestamptz,
   ended_at timestamptz,
   deadline_at timestamptz,
+  constraint run__lease_worker check ((status = 'running') = (lease_worker is not null)),
   constraint run__tenant_id__id primary key (tenant_id, id)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 create unique index run__tenant_id__start_key on run (tenant_id, start_key) where start_key is not null;

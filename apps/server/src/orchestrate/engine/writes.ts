@@ -50,6 +50,9 @@ export const insertRun = defineWrite<RunRow>({
     from batch b on conflict do nothing returning 1`,
 });
 
+// The guards of a run's owner ask for `lease_worker is not null`, which says the same as status 'running' (a
+// constraint holds it so): with the status the planner takes the partial index of running runs and compares
+// every row of the batch with every running run (measured: 18 ms for 256 rows against 2 ms).
 export interface FinishRow {
   tenant_id: string;
   id: string;
@@ -75,7 +78,8 @@ export const finishRun = defineWrite<FinishRow>({
   },
   text: `/* engine.finishRun */ update run r set status = b.status, output = b.output, error = b.error, last_seq = b.last_seq,
       lease_worker = null, ended_at = now()
-    from batch b where r.tenant_id = b.tenant_id and r.id = b.id and r.lease_epoch = b.epoch and r.status = 'running' returning 1`,
+    from batch b where r.tenant_id = b.tenant_id and r.id = b.id and r.lease_epoch = b.epoch
+      and r.lease_worker is not null returning 1`,
 });
 
 export interface ParkRow {
@@ -94,7 +98,7 @@ export const parkRun = defineWrite<ParkRow>({
   columns: { tenant_id: "uuid", id: "uuid", epoch: "int4", wake_seq: "int4", last_seq: "int4" },
   text: `/* engine.parkRun */ update run r set status = 'waiting', lease_worker = null, last_seq = b.last_seq
     from batch b where r.tenant_id = b.tenant_id and r.id = b.id and r.lease_epoch = b.epoch
-      and r.wake_seq = b.wake_seq and r.status = 'running' returning 1`,
+      and r.wake_seq = b.wake_seq and r.lease_worker is not null returning 1`,
 });
 
 export interface JournalRow {

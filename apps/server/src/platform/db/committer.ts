@@ -32,6 +32,7 @@ export interface CommitterOptions {
 }
 
 const maxSets = 1024;
+const splitFrom = 64;
 
 export function createCommitter(
   driver: Driver,
@@ -39,7 +40,7 @@ export function createCommitter(
 ): Committer & { drain(): Promise<void> } {
   const { observer } = options;
   const fence = fenceStatements(driver, options.fenceKey);
-  let queue: Waiting[] = [];
+  const queue: Waiting[] = [];
   const freeLanes = Array.from({ length: driver.lanes }, (_, i) => i);
   let scheduled = false;
   let idle: (() => void)[] = [];
@@ -48,8 +49,7 @@ export function createCommitter(
     scheduled = false;
     while (queue.length > 0 && freeLanes.length > 0) {
       const lane = freeLanes.pop() as number; // length checked
-      const batch = queue.length <= maxSets ? queue : queue.slice(0, maxSets);
-      queue = queue.length <= maxSets ? [] : queue.slice(maxSets);
+      const batch = queue.splice(0, shareOf(queue.length, freeLanes.length + 1));
       void run(lane, batch).finally(() => {
         freeLanes.push(lane);
         if (queue.length > 0) schedule();
@@ -108,6 +108,14 @@ export function createCommitter(
       }),
   };
 }
+
+/**
+ * How many of the waiting sets one lane takes. Many sets are spread over the free lanes: callers that go in
+ * step (each commit of one batch starts the next) would else leave one lane idle, and the database idle while
+ * this process works and the other way round.
+ */
+const shareOf = (waiting: number, lanes: number): number =>
+  waiting < splitFrom ? waiting : Math.min(maxSets, Math.ceil(waiting / lanes));
 
 /** One session (PGlite) has nobody to hold the lock against. */
 function fenceStatements(driver: Driver, key: string | undefined): BatchStatement[] {
