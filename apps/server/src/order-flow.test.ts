@@ -3,10 +3,10 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sign } from "#orchestrate/triggers";
 import type { Caller } from "#platform/access";
 import { newId } from "#platform/kernel";
 import { drivers, openTestDatabase, type TestDatabase } from "#testing";
-import { sign } from "./orchestrate/triggers/signature.ts";
 import { startTestApp, type TestApp } from "./testing/app.ts";
 
 const example = new URL("../../../examples/order-to-warehouse/", import.meta.url);

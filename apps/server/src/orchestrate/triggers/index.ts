@@ -5,4 +5,5 @@ export {
   type Triggers,
   type TriggersDeps,
 } from "./service.ts";
+export { sign } from "./signature.ts";
 export type { Webhook } from "./store.ts";
