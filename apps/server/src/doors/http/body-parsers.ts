@@ -33,6 +33,12 @@ export function useBodyForm(scope: FastifyInstance, form: BodyForm): void {
   }
 }
 
+/** Requests that no route takes are answered without reading their bodies, whatever they say those are. */
+export function ignoreBodies(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+}
+
 const yamlTypes = ["application/yaml", "text/yaml"];
 
 function requireUtf8(contentType: string | undefined): void {

@@ -8,14 +8,17 @@ import { type StreamEvent, streamEvents } from "./event-stream.ts";
 import { type Route, routeFor } from "./route.ts";
 import { type TestServices, testServer } from "./test-server.ts";
 
-const closing = new AbortController();
 let server: Awaited<ReturnType<typeof testServer>> | undefined;
 afterEach(() => server?.app.close());
 
 type Source = (after: number, signal: AbortSignal) => AsyncIterable<StreamEvent>;
 
 /** A server with one route, `/v1/events`, over this source. */
-async function serve(source: Source, timing = { heartbeatMs: 60_000, stallMs: 60_000 }): Promise<number> {
+async function serve(
+  source: Source,
+  timing = { heartbeatMs: 60_000, stallMs: 60_000 },
+  closing = new AbortController().signal,
+): Promise<number> {
   const events: Route<TestServices> = routeFor<TestServices>()({
     method: "GET",
     path: "/v1/events",
@@ -29,7 +32,7 @@ async function serve(source: Source, timing = { heartbeatMs: 60_000, stallMs: 60
         reply,
         (signal) => source(Number(request.headers["last-event-id"] ?? 0), signal),
         timing,
-        closing.signal,
+        closing,
       ),
   });
   server = await testServer({ routes: [events] });
@@ -136,6 +139,25 @@ describe("event stream", () => {
     const res = await open(port);
     res.destroy();
     await freed;
+  });
+
+  it("answers HEAD at once and opens nothing", async () => {
+    let opened = false;
+    const port = await serve(() => {
+      opened = true;
+      return counting(1, 1);
+    });
+    const headers = { authorization: "Bearer alice" };
+    const res = await fetch(`http://127.0.0.1:${port}/v1/events`, { method: "HEAD", headers });
+    expect([res.status, res.headers.get("content-type")]).toEqual([200, "text/event-stream; charset=utf-8"]);
+    expect(opened).toBe(false);
+  });
+
+  it("ends every stream when the server closes, so that closing does not wait for its clients", async () => {
+    const closing = new AbortController();
+    const res = await open(await serve(silent, undefined, closing.signal));
+    closing.abort();
+    expect(await textOf(res)).toBe("");
   });
 
   it("drops a client that reads nothing instead of queueing for it", async () => {

@@ -16,6 +16,8 @@ export interface StreamTiming {
   readonly stallMs: number;
 }
 
+const eventStreamType = "text/event-stream; charset=utf-8";
+
 /** How long the first event may take before the stream is opened without it. */
 const openAfterMs = 500;
 
@@ -34,6 +36,10 @@ export async function streamEvents(
   timing: StreamTiming,
   closing: AbortSignal,
 ): Promise<void> {
+  if (reply.request.method === "HEAD") {
+    reply.header("content-type", eventStreamType).send();
+    return;
+  }
   const gone = new AbortController();
   const out = reply.raw;
   out.once("close", () => gone.abort());
@@ -76,7 +82,7 @@ function begin(reply: FastifyReply): void {
     if (value !== undefined) reply.raw.setHeader(name, value);
   }
   reply.raw.writeHead(200, {
-    "content-type": "text/event-stream; charset=utf-8",
+    "content-type": eventStreamType,
     "cache-control": "no-store",
     "x-accel-buffering": "no",
   });

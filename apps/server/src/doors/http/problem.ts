@@ -23,22 +23,29 @@ export interface ProblemDocument {
 
 /**
  * The RFC 9457 document of an error. `instance` is the path without its query, which may hold private
- * values. A `run` parameter of the error, an id in either form, becomes `runId`.
+ * values. `runId` is the run that the error names (as a UUID or TypeID) or that the path does.
  */
 export function problemOf(error: OarsError, at: { url: string; requestId: string }): ProblemDocument {
-  const run = error.params.runId ?? error.params.run;
-  const runId = typeof run === "string" ? (isUuid(run) ? formatId("run", run) : run) : undefined;
+  const path = at.url.split(/[?#]/, 1)[0] ?? "/";
+  const runId = runIdOf(error, path);
   return {
     type: `urn:oars:problem:${error.code}`,
     title: titles[error.code],
     status: error.status,
     detail: error.message,
-    instance: at.url.split(/[?#]/, 1)[0] ?? "/",
+    instance: path,
     code: error.code,
     requestId: at.requestId,
-    ...(runId?.startsWith("run_") ? { runId } : {}),
+    ...(runId === undefined ? {} : { runId }),
     errors: error.errors,
   };
+}
+
+function runIdOf(error: OarsError, path: string): string | undefined {
+  const named = error.params.runId;
+  if (typeof named === "string") return isUuid(named) ? formatId("run", named) : named;
+  if (error.status === 404) return undefined; // there is no such run
+  return /^\/v1\/runs\/(run_[0-7][0-9a-hjkmnp-tv-z]{25})(?:\/|$)/.exec(path)?.[1];
 }
 
 /** `Retry-After` of an error, in whole seconds, where its code says that waiting helps. */

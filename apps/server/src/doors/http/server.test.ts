@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { formatId, newId } from "#platform/kernel";
 import { testServer } from "./test-server.ts";
 
 type Server = Awaited<ReturnType<typeof testServer>>;
@@ -181,6 +182,11 @@ describe("problems", () => {
     const unknown = await app.inject({ url: "/v1/nowhere?secret=1" });
     expect(unknown.json()).toMatchObject({ status: 404, code: "ROUTE_NOT_FOUND", instance: "/v1/nowhere" });
     expect(unknown.body).not.toContain("secret");
+    for (const payload of ["{not json", "x".repeat(2_000_000)]) {
+      const headers = { "content-type": "application/x-strange" };
+      const res = await app.inject({ method: "POST", url: "/v1/nowhere", payload, headers });
+      expect(res.statusCode).toBe(404);
+    }
     const wrong = await app.inject({ method: "GET", url: "/api/webhook/orders" });
     expect(wrong.json()).toMatchObject({ status: 405, code: "REQUEST_METHOD" });
     expect(wrong.headers.allow).toBe("POST");
@@ -194,6 +200,15 @@ describe("problems", () => {
       expect(res.json()).toMatchObject({ status: 404, code: expect.stringMatching(/NOT_FOUND/) });
     },
   );
+});
+
+it("names the run that the path is about", async () => {
+  const { app } = await start();
+  const id = formatId("run", newId());
+  const forbidden = await app.inject({ url: `/v1/runs/${id}`, headers: { authorization: "Bearer bob" } });
+  expect(forbidden.json()).toMatchObject({ status: 403, runId: id });
+  const unknown = await app.inject({ url: `/v1/runs/${id}`, headers: alice });
+  expect(unknown.json().runId).toBeUndefined();
 });
 
 describe("request ids", () => {

@@ -2,7 +2,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Config } from "#platform/config";
 import type { Logger } from "#platform/telemetry";
 import { type Authenticate, admission } from "./admission.ts";
-import { useBodyForm } from "./body-parsers.ts";
+import { ignoreBodies, useBodyForm } from "./body-parsers.ts";
 import { answerBadUrl, answerConnectionFault, useFaultAnswers } from "./faults.ts";
 import { acceptedTypes } from "./framework-error.ts";
 import { useHeaders } from "./headers.ts";
@@ -43,6 +43,7 @@ export async function createServer<S>(deps: ServerDeps<S>): Promise<FastifyInsta
   });
   app.decorateRequest("caller", null);
   useFaultAnswers(app);
+  ignoreBodies(app);
   useRequestLog(app, deps.metrics);
   await useHeaders(app, deps.config.corsOrigins);
   const limits = await createRateLimits(app, deps.config.rateLimit);
