@@ -446,6 +446,7 @@ describe.each(drivers)("the API on %s", (driver) => {
     );
     const page = await fetch(`${api.base}/swagger-ui/`);
     expect(page.status).toBe(200);
+    expect(page.headers.get("content-security-policy")).not.toContain("upgrade-insecure-requests");
     expect(await page.text()).toContain("swagger-ui");
   });
 });

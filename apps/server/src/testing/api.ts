@@ -47,7 +47,6 @@ export async function startTestApi(driver: DriverName): Promise<TestApi> {
     config: {
       corsOrigins: [],
       bodyLimit: 1_048_576,
-      publicUrl: "http://127.0.0.1:8080",
       rateLimit: { enabled: true, windowMs: 60_000, max: 100_000 },
     },
     logger: log,

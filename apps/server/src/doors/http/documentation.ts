@@ -22,5 +22,9 @@ export async function serveDocumentation(
     mode: "static",
     specification: { document: document as unknown as OpenAPIV3.Document }, // made by openApiOf; the plugin passes 3.1 through
   });
-  await app.register(swaggerUi, { routePrefix: "/swagger-ui", staticCSP: true });
+  await app.register(swaggerUi, {
+    routePrefix: "/swagger-ui",
+    staticCSP: true,
+    transformStaticCSP: (policy) => policy.replace("upgrade-insecure-requests;", ""), // also served over http
+  });
 }

@@ -10,7 +10,7 @@ import { createServer } from "./server.ts";
 import type { Services } from "./services.ts";
 
 export interface HttpDeps extends Omit<Services, "streams" | "access"> {
-  readonly config: Pick<Config["http"], "corsOrigins" | "bodyLimit" | "rateLimit" | "publicUrl">;
+  readonly config: Pick<Config["http"], "corsOrigins" | "bodyLimit" | "rateLimit">;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, "httpRequests" | "httpDuration">;
   readonly access: Services["access"] & Pick<Access, "authenticate">;
@@ -39,7 +39,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     routes,
   });
   app.addHook("preClose", async () => closing.abort());
-  const document = openApiOf(routes, { version: deps.version, serverUrl: config.publicUrl });
+  const document = openApiOf(routes, { version: deps.version });
   await serveDocumentation(app, document);
   await app.ready();
   return app;

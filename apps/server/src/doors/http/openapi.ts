@@ -8,10 +8,7 @@ type JsonObject = Record<string, unknown>;
  * The OpenAPI 3.1 document of a route table. Schemas with a `meta({id})` become components; inputs and
  * outputs are described as they travel on the wire. Pure: needs no database and no configuration.
  */
-export function openApiOf<S>(
-  routes: readonly Route<S>[],
-  about: { version: string; serverUrl?: string },
-): JsonObject {
+export function openApiOf<S>(routes: readonly Route<S>[], about: { version: string }): JsonObject {
   const components: JsonObject = {};
   const schema = (type: z.ZodType): JsonObject => hoisted(type, components);
   const paths: Record<string, JsonObject> = {};
@@ -29,7 +26,7 @@ export function openApiOf<S>(
         "Durable runs, governed actions, signed receipts. `/api/v1/x` and `/api/x` mean `/v1/x`; `/v1/orchestrations` means `/v1/runs`. Errors are RFC 9457 problem documents.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
-    ...(about.serverUrl === undefined ? {} : { servers: [{ url: about.serverUrl }] }),
+    servers: [{ url: "/" }], // the server that the document came from, under whatever name
     tags: [...new Set(routes.map((route) => route.tag))].map((name) => ({ name })),
     security: [{ bearer: [] }],
     paths,
