@@ -67,17 +67,31 @@ export function parseTilePath(path: string): (TileId & { readonly width: number 
   return tile.level <= 63 && tilePath(tile, width) === path ? { ...tile, width } : undefined;
 }
 
-/** Reads subtree hashes out of tiles. Throws FormatError when a tile is missing or too short. */
+/**
+ * Reads subtree hashes out of tiles and remembers those that it computed, so that proofs of many leaves cost
+ * each subtree once. Throws FormatError when a tile is missing or too short.
+ */
 export function tileReader(read: TileReader, sha256: Sha256): NodeReader {
-  return (node) => {
-    const tile = tileOf(node);
-    const width = 2 ** (node.level % tileHeight);
-    const first = node.index * width - tile.index * tileWidth;
-    const hashes = read(tile);
-    if (!hashes || hashes.length < (first + width) * hashBytes)
-      throw new FormatError(`tile ${tileKey(tile)} does not hold what its tree size needs`);
-    return subtree(hashes, first, width, sha256);
+  const kept = new Map<string, Hash>();
+  const hashOf = (node: NodeId): Hash => {
+    if (node.level % tileHeight === 0) return stored(node);
+    const key = `${node.level}/${node.index}`;
+    const known = kept.get(key);
+    if (known) return known;
+    const child = { level: node.level - 1, index: node.index * 2 };
+    const made = nodeHash(hashOf(child), hashOf({ ...child, index: child.index + 1 }), sha256);
+    kept.set(key, made);
+    return made;
   };
+  const stored = (node: NodeId): Hash => {
+    const tile = tileOf(node);
+    const at = (node.index % tileWidth) * hashBytes;
+    const hashes = read(tile);
+    if (!hashes || hashes.length < at + hashBytes)
+      throw new FormatError(`tile ${tileKey(tile)} does not hold what its tree size needs`);
+    return hashes.subarray(at, at + hashBytes);
+  };
+  return hashOf;
 }
 
 function subtree(hashes: Uint8Array, first: number, width: number, sha256: Sha256): Hash {

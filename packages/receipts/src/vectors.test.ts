@@ -55,6 +55,17 @@ describe("golden receipts", () => {
       expect((await run(vector, createWebCrypto())).map(statuses), vector.name).toEqual(vector.expect.checks);
   });
 
+  it.each([
+    ["[V1] a key of another tenant", "invalid-other-tenants-key.json", "failed"],
+    ["[V1] another tenant's trust", "invalid-key-of-other-trust.json", "undecidable"],
+    ["[V2] a key in the header", "invalid-jwk-in-header.json", "undecidable"],
+    ["[V3] an unknown key", "invalid-unknown-key.json", "undecidable"],
+  ])("are not verified by %s", async (_, name, status) => {
+    const [report] = await run(load<Vector>(name));
+    expect(report?.checks.signature.status).toBe(status);
+    expect(report?.verdict).not.toBe("verified");
+  });
+
   it("are never verified after one character is changed, anywhere", async () => {
     const vector = load<Vector>("valid-tlog-proof.json");
     const verifier = createVerifier([load<TrustDocument>("trust-acme.json")], createNodeCrypto());

@@ -99,7 +99,7 @@ describe.each(drivers)("log on %s", (driver) => {
     expect((await verifier.verify(hidden.items[0]?.proof ?? "")).disclosed).toEqual({});
   });
 
-  it("[L1] gives gapless places to receipts that four sequencers take at once", async () => {
+  it("[L1][L3] gives gapless places to receipts that four sequencers take at once", async () => {
     const tenantId = newId();
     const { receipts } = houseOver(db());
     const ids = await addMany(db(), receipts, tenantId, 300);
