@@ -140,6 +140,7 @@ async function endUnrun(
     output: null,
     error: JSON.stringify({ code, message }),
     http: null,
+    at: deps.clock.now().getTime(),
   });
   await addEnd(
     deps.receipts,
@@ -197,6 +198,7 @@ async function markInDoubt(
     output: null,
     error: JSON.stringify(error),
     http: null,
+    at: deps.clock.now().getTime(),
   });
   await addOutcome(deps.receipts, set, recordedAction(action, caller), { status: "unknown", error }, null);
   await deps.db.committer.commit(set);

@@ -35,6 +35,8 @@ export interface Executable {
   readonly resolved: Resolved;
   readonly effectKey: string;
   readonly timeoutMs: number;
+  /** The row as this process wrote it, when it proposed the action itself. */
+  readonly row?: store.ActionRow;
 }
 
 export type Proposed =
@@ -67,7 +69,8 @@ export async function propose(deps: ExecutionDeps, p: Proposal, carry?: Carry): 
   if (carry) set.merge(carry.always);
   const approvalId =
     state === "pending_approval" ? await hold(deps, set, p, resolved, decision, actionId) : null;
-  set.add(store.insertAction, await toRow(deps, p, resolved, decision, { actionId, state, approvalId }));
+  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId });
+  set.add(store.insertAction, row);
   const recorded = recordedOf(p, resolved, actionId, 1);
   await addDecision(deps.receipts, set, recorded, decision, resolved.input);
   if (approvalId) carry?.onHeld?.(set, actionId);
@@ -80,7 +83,7 @@ export async function propose(deps: ExecutionDeps, p: Proposal, carry?: Carry): 
   if (state === "executing") {
     return {
       kind: "execute",
-      action: { recorded, resolved, effectKey: p.effectKey, timeoutMs: p.timeoutMs },
+      action: { recorded, resolved, effectKey: p.effectKey, timeoutMs: p.timeoutMs, row },
     };
   }
   return { kind: "refused", actionId, state, message: decision.message };
@@ -140,6 +143,7 @@ async function toRow(
     approval_id: made.approvalId,
     decision: JSON.stringify(decisionOf(d)),
     error: denied ? JSON.stringify({ code: `ACTION_${made.state.toUpperCase()}`, message: d.message }) : null,
+    at: deps.clock.now().getTime(),
   };
 }
 
@@ -230,27 +234,27 @@ export async function settle(
   action: Executable,
   done: Performed,
   into: WriteSet,
-): Promise<ActionState> {
+): Promise<store.EndRow> {
   const { recorded } = action;
-  const state = endStates[done.outcome.status];
-  into.add(store.endAction, {
+  const { outcome } = done;
+  const state = endStates[outcome.status];
+  const purpose = `action.output:${recorded.actionId}`;
+  const end: store.EndRow = {
     tenant_id: recorded.tenantId,
     id: recorded.actionId,
     from_state: "executing",
     executor: deps.workerId,
     state,
     output:
-      done.outcome.status === "completed"
-        ? await deps.vault.seal(
-            recorded.tenantId,
-            `action.output:${recorded.actionId}`,
-            toBytes(done.outcome.output),
-          )
+      outcome.status === "completed"
+        ? await deps.vault.seal(recorded.tenantId, purpose, toBytes(outcome.output))
         : null,
-    error: done.outcome.status === "completed" ? null : JSON.stringify(done.outcome.error),
-    http: ("http" in done.outcome ? done.outcome.http : null) ?? null,
-  });
-  await addOutcome(deps.receipts, into, recorded, done.outcome, done.ms);
+    error: outcome.status === "completed" ? null : JSON.stringify(outcome.error),
+    http: ("http" in outcome ? outcome.http : null) ?? null,
+    at: deps.clock.now().getTime(),
+  };
+  into.add(store.endAction, end);
+  await addOutcome(deps.receipts, into, recorded, outcome, done.ms);
   into.onCommit(() => deps.onState(recorded.tool, state));
-  return state;
+  return end;
 }

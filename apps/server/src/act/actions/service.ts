@@ -59,7 +59,7 @@ export interface Actions {
   /** For the engine: the parts of an action's life, so that a run's journal can share the commits. */
   propose(proposal: Proposal, carry?: Carry): Promise<Proposed>;
   perform(action: Executable, signal?: AbortSignal): Promise<Performed>;
-  settle(action: Executable, done: Performed, into: WriteSet): Promise<ActionState>;
+  settle(action: Executable, done: Performed, into: WriteSet): Promise<{ readonly state: ActionState }>;
   retry(tenantId: string, actionId: string, carry?: WriteSet): ReturnType<typeof restart>;
   /** The action with its output, without a permission check. */
   load(tenantId: string, id: string): Promise<ActionView | undefined>;
@@ -146,6 +146,44 @@ async function toView(deps: ContinuationDeps, a: store.StoredAction): Promise<Ac
   };
 }
 
+/** The view of an action that this process proposed and ended: what a look at its row would give. */
+function toFreshView(
+  row: store.ActionRow,
+  end: store.EndRow,
+  input: unknown,
+  outcome: OperationOutcome,
+): ActionView {
+  return {
+    tenantId: row.tenant_id,
+    id: row.id,
+    state: end.state,
+    connection: row.connection,
+    operation: row.operation,
+    tool: row.tool,
+    verb: row.verb,
+    target: row.target,
+    environment: row.environment,
+    digest: row.digest,
+    facts: JSON.parse(row.facts),
+    input,
+    output: outcome.status === "completed" ? outcome.output : null,
+    error: outcome.status === "completed" ? null : outcome.error,
+    http: end.http,
+    principalId: row.principal_id,
+    runId: row.run_id,
+    step: row.step,
+    effectKey: row.effect_key,
+    idempotent: row.idempotent,
+    timeoutMs: row.timeout_ms,
+    attempt: 1,
+    approvalId: row.approval_id,
+    decision: JSON.parse(row.decision),
+    createdAt: new Date(row.at),
+    startedAt: new Date(row.at),
+    endedAt: new Date(end.at),
+  };
+}
+
 async function submit(deps: ContinuationDeps, caller: Caller, s: Submission): Promise<ActionView> {
   requirePermission(caller, "actions:write");
   const reservation = s.idempotencyKey ? sha256(`api\n${caller.principalId}\n${s.idempotencyKey}`) : null;
@@ -163,9 +201,11 @@ async function submit(deps: ContinuationDeps, caller: Caller, s: Submission): Pr
     case "execute": {
       const done = await perform(deps, proposed.action);
       const set = new WriteSet();
-      await settle(deps, proposed.action, done, set);
-      await deps.db.committer.commit(set);
-      return mustLoad(deps, caller.tenantId, proposed.action.recorded.actionId);
+      const end = await settle(deps, proposed.action, done, set);
+      const { ok } = await deps.db.committer.commit(set);
+      const { row, recorded, resolved } = proposed.action;
+      if (!ok || !row) return mustLoad(deps, caller.tenantId, recorded.actionId);
+      return toFreshView(row, end, resolved.input, done.outcome);
     }
     case "held":
     case "refused":
@@ -258,6 +298,7 @@ async function settleDoubt(
         : null,
     error: told.status === "completed" ? null : JSON.stringify(error),
     http: null,
+    at: deps.clock.now().getTime(),
   });
   await addOutcome(deps.receipts, set, { ...recordedAction(action, caller) }, told, null);
   if (action.runId) {

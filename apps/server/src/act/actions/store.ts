@@ -25,6 +25,8 @@ export interface ActionRow {
   approval_id: string | null;
   decision: string;
   error: string | null;
+  /** Milliseconds since 1970, by this process's clock, so that the answer needs no look at the row. */
+  at: number;
 }
 
 /** [X2] Refused when an action with the same reservation key exists: of concurrent duplicates one is inserted. */
@@ -56,14 +58,15 @@ export const insertAction = defineWrite<ActionRow>({
     approval_id: "uuid",
     decision: "jsonb",
     error: "jsonb",
+    at: "float8",
   },
   text: `/* actions.insertAction */ insert into action (tenant_id, id, state, connection, operation, tool, verb, target, environment, digest,
       facts, input, principal_id, run_id, step, reservation, effect_key, idempotent, timeout_ms, executor, approval_id, decision,
-      error, started_at, ended_at)
+      error, created_at, started_at, ended_at)
     select b.tenant_id, b.id, b.state, b.connection, b.operation, b.tool, b.verb, b.target, b.environment, b.digest, b.facts, b.input,
       b.principal_id, b.run_id, b.step, b.reservation, b.effect_key, b.idempotent, b.timeout_ms, b.executor, b.approval_id,
-      b.decision, b.error, case when b.state = 'executing' then now() end,
-      case when b.state in ('denied', 'quarantined') then now() end
+      b.decision, b.error, to_timestamp(b.at / 1000), case when b.state = 'executing' then to_timestamp(b.at / 1000) end,
+      case when b.state in ('denied', 'quarantined') then to_timestamp(b.at / 1000) end
     from batch b on conflict do nothing returning 1`,
 });
 
@@ -113,6 +116,7 @@ export interface EndRow {
   output: Uint8Array | null;
   error: string | null;
   http: number | null;
+  at: number;
 }
 
 /** Ends an action: refused when it is in another state or another process executes it now. */
@@ -129,8 +133,9 @@ export const endAction = defineWrite<EndRow>({
     output: "bytea",
     error: "jsonb",
     http: "int4",
+    at: "float8",
   },
-  text: `/* actions.endAction */ update action a set state = b.state, output = b.output, error = b.error, http = b.http, ended_at = now()
+  text: `/* actions.endAction */ update action a set state = b.state, output = b.output, error = b.error, http = b.http, ended_at = to_timestamp(b.at / 1000)
     from batch b where a.tenant_id = b.tenant_id and a.id = b.id and a.state = b.from_state
       and a.executor is not distinct from b.executor returning 1`,
 });

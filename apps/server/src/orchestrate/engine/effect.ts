@@ -86,7 +86,7 @@ async function performAndSettle(
   const { actions } = execution.deps;
   const done = await actions.perform(action, execution.abort.signal);
   const into = new WriteSet();
-  const ended = await actions.settle(action, done, into);
+  const { state: ended } = await actions.settle(action, done, into);
   const { outcome } = done;
   if (outcome.status === "completed") return execution.complete(step, state, outcome.output, started, into);
   if (ended === "in_doubt") return awaitAction(execution, step, state, action.recorded.actionId, into);

@@ -27,7 +27,7 @@ export function overDriver(driver: Driver, options: CommitterOptions = {}): Data
 
   return {
     kind: driver.kind,
-    read: (tenantId, fn) => driver.transaction({ tenantId }, fn),
+    read: (tenantId, fn) => driver.snapshot({ tenantId }, fn),
     tx: (tenantId, fn) => transact({ tenantId }, fn),
     system: { query: (statement) => driver.query(statement), tx: (fn) => transact("system", fn) },
     committer,

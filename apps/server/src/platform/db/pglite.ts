@@ -25,16 +25,18 @@ export function overPglite(pglite: PGlite): Driver {
           text: "select set_config('app.tenant', $1, true), set_config('role', 'oars_app', true)",
           values: [scope.tenantId],
         });
+  const transaction: Driver["transaction"] = (scope, fn) =>
+    pglite.transaction(async (tx) => {
+      const db = over(tx);
+      await enter(scope, db);
+      return fn(db);
+    });
   return {
     kind: "pglite",
     lanes: 1,
     query: (statement) => over(pglite).query(statement),
-    transaction: (scope, fn) =>
-      pglite.transaction(async (tx) => {
-        const db = over(tx);
-        await enter(scope, db);
-        return fn(db);
-      }),
+    transaction,
+    snapshot: transaction,
     batch: async (_lane, statements) => {
       await pglite.transaction(async (tx) => {
         for (const s of statements) {

@@ -39,6 +39,8 @@ export interface Database {
 export interface Driver {
   readonly kind: "pglite" | "postgres";
   transaction<T>(scope: Scope, fn: (db: Db) => Promise<T>): Promise<T>;
+  /** A transaction that only reads: its answer need not wait for its end. */
+  snapshot<T>(scope: Scope, fn: (db: Db) => Promise<T>): Promise<T>;
   query<Row>(statement: Sql): Promise<Row[]>;
   /** Runs the statements in one system transaction, in one round trip where the protocol allows it. */
   batch(lane: number, statements: readonly BatchStatement[]): Promise<void>;

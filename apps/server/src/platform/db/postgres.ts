@@ -47,6 +47,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Driver> {
     batch: lanes.batch,
     query: async <Row>(statement: Sql) => (await system.query(toQuery(statement))).rows as Row[],
     transaction: (scope, fn) => transaction(scope === "system" ? system : app, scope, fn),
+    snapshot: (scope, fn) => snapshot(scope === "system" ? system : app, scope, fn),
     close: async () => {
       await Promise.all([app.end(), system.end(), lanes.close()]);
     },
@@ -58,18 +59,31 @@ const toQuery = (statement: Sql): { text: string; values: unknown[] } => ({
   values: statement.values as unknown[], // pg does not write to it
 });
 
+/** Sent without waiting: the statements that follow queue up behind on the wire. */
+function begin(client: pg.PoolClient, scope: Scope, how: "begin" | "begin read only"): Promise<unknown> {
+  const sent: Promise<unknown>[] = [client.query(how)];
+  if (scope !== "system") sent.push(client.query(enterTenant(scope.tenantId)));
+  const opened = Promise.all(sent);
+  opened.catch(() => {}); // awaited by the caller; its own statements fail with it
+  return opened;
+}
+
+const enterTenant = (tenantId: string) => ({
+  name: "db.enterTenant",
+  text: "select set_config('app.tenant', $1, true)",
+  values: [tenantId],
+});
+
+const over = (client: pg.PoolClient): Db => ({
+  query: async <Row>(s: Sql) => (await client.query(toQuery(s))).rows as Row[],
+});
+
 async function transaction<T>(pool: pg.Pool, scope: Scope, fn: (db: Db) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    const begun: Promise<unknown>[] = [client.query("begin")];
-    if (scope !== "system") {
-      begun.push(client.query("select set_config('app.tenant', $1, true)", [scope.tenantId]));
-    }
-    const opened = Promise.all(begun);
-    opened.catch(() => {}); // awaited below; fn's own statements fail with it
-    const db: Db = { query: async <Row>(s: Sql) => (await client.query(toQuery(s))).rows as Row[] };
-    const result = await fn(db);
+    const opened = begin(client, scope, "begin");
+    const result = await fn(over(client));
     await opened;
     await client.query("commit");
     return result;
@@ -80,6 +94,22 @@ async function transaction<T>(pool: pg.Pool, scope: Scope, fn: (db: Db) => Promi
     throw error;
   } finally {
     client.release(broken);
+  }
+}
+
+/** The connection goes back to the pool when the transaction has ended; the caller does not wait for that. */
+async function snapshot<T>(pool: pg.Pool, scope: Scope, fn: (db: Db) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    const opened = begin(client, scope, "begin read only");
+    const result = await fn(over(client));
+    await opened;
+    return result;
+  } finally {
+    client.query("commit").then(
+      () => client.release(),
+      (error: Error) => client.release(error),
+    );
   }
 }
 
