@@ -1,0 +1,45 @@
+/**
+ * Entry of every benchmark: `node bench/run.mjs <name> [options]`. Installs the peers of bench/package.json
+ * where they are missing, then runs the TypeScript with the Node of the repository.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const bench = fileURLToPath(new URL(".", import.meta.url));
+const benches = {
+  engine: "five barrier steps per run, beside DBOS Transact and the bare database",
+  action: "a governed HTTP action, beside the same call ungoverned",
+  policy: "policy decisions in process",
+  verify: "signing and verifying one receipt",
+};
+
+const [name = "", ...rest] = process.argv.slice(2);
+if (!Object.hasOwn(benches, name)) {
+  const list = Object.entries(benches).map(([key, what]) => `  ${key.padEnd(8)} ${what}`);
+  console.error(`Usage: node bench/run.mjs <name> [options]\n\n${list.join("\n")}\n`);
+  console.error("`engine` and `action` take --help.");
+  process.exit(name === "" || name === "--help" ? 0 : 2);
+}
+if (needsInstall()) {
+  const npm = ["install", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved"];
+  const shell = process.platform === "win32"; // npm is a .cmd there
+  const { status } = spawnSync("npm", npm, { cwd: bench, shell, stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) process.exit(status ?? 1);
+}
+const ours = join(bench, "..", "node_modules", ".bin", "node");
+const node = process.platform !== "win32" && existsSync(ours) ? ours : process.execPath;
+const args = ["--conditions=oars-source", join(bench, "src", `${name}.ts`), ...rest];
+const { status, signal } = spawnSync(node, args, { stdio: "inherit" });
+process.exit(signal === null ? (status ?? 1) : 130);
+
+/** A peer is missing, or installed in another version than the one that package.json names. */
+function needsInstall() {
+  const { dependencies } = JSON.parse(readFileSync(join(bench, "package.json"), "utf8"));
+  return Object.entries(dependencies).some(([dependency, version]) => {
+    const installed = join(bench, "node_modules", dependency, "package.json");
+    return !existsSync(installed) || JSON.parse(readFileSync(installed, "utf8")).version !== version;
+  });
+}

@@ -1,0 +1,104 @@
+/**
+ * Part: the ceiling of the database for this work. The rows of the engine's runs, into the engine's own
+ * tables, written by a bare driver in batches as large as the number of clients allows: no engine, no guards,
+ * no row-level security. Six dependent commits per run, as five barriers need, or all rows in one commit.
+ */
+
+import { rm } from "node:fs/promises";
+import { PGlite } from "@electric-sql/pglite";
+import pg from "pg";
+import {
+  migrate,
+  migrateServer,
+  migrationsDir,
+  ownerOfPglite,
+  readMigrations,
+} from "../../apps/server/src/platform/db/index.ts";
+import { type Cell, closedLoop, type Measured } from "./closed-loop.ts";
+import { answerCalls } from "./part.ts";
+import { createRawWriter, type Execute } from "./raw-writer.ts";
+import type { RunTotals } from "./run-contender.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+interface Store {
+  /** One for each connection. */
+  readonly lanes: readonly Execute[];
+  count(text: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Measured with 1, 2, 4 and 8 at 256 and 1,024 clients on two cores: two are the fastest. */
+const lanes = Number(process.env.BENCH_RAW_LANES ?? 2);
+
+function createPart() {
+  let store: Store | undefined;
+  let ended = 0;
+  const required = (): Store => {
+    if (!store) throw new Error("open comes first");
+    return store;
+  };
+  const calls = {
+    /** On the PostgreSQL database of that URL, or embedded when there is none. */
+    open: async (url: string | null): Promise<void> => {
+      store = url === null ? await openEmbedded() : await openServer(url);
+    },
+    cell: (cell: Cell & { readonly oneCommit: boolean }): Promise<Measured> => {
+      const writers = required().lanes.slice(0, cell.clients).map(createRawWriter);
+      const share = (lane: number): number =>
+        Math.floor(cell.clients / writers.length) + (lane < cell.clients % writers.length ? 1 : 0);
+      const work = async (lane: number): Promise<void> => {
+        const writer = writers[lane];
+        await (cell.oneCommit ? writer?.atOnce(share(lane)) : writer?.inSix(share(lane)));
+        ended += share(lane);
+      };
+      return closedLoop({ seconds: cell.seconds, clients: writers.length }, work, share);
+    },
+    totals: async (): Promise<RunTotals> => {
+      const { count } = required();
+      return {
+        ended,
+        runs: await count("select count(*) as n from run"),
+        completed: await count("select count(*) as n from run where status = 'completed'"),
+        records: await count("select count(*) as n from journal where event = 'completed'"),
+      };
+    },
+  };
+  return { calls, close: async () => store?.close() };
+}
+
+async function openServer(url: string): Promise<Store> {
+  await migrateServer(url, await readMigrations(migrationsDir));
+  const open = async (): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    return client;
+  };
+  const clients = await Promise.all(Array.from({ length: lanes }, open));
+  return {
+    lanes: clients.map(
+      (client) => async (name, text, values) => void (await client.query({ name, text, values })),
+    ),
+    count: async (text) => Number((await clients[0]?.query<{ n: string }>(text))?.rows[0]?.n),
+    close: async () => {
+      await Promise.all(clients.map((client) => client.end()));
+    },
+  };
+}
+
+async function openEmbedded(): Promise<Store> {
+  const dataDir = await temporaryDirectory("raw");
+  const pglite = await PGlite.create({ dataDir });
+  await migrate(ownerOfPglite(pglite), await readMigrations(migrationsDir));
+  return {
+    lanes: [async (_name, text, values) => void (await pglite.query(text, values))],
+    count: async (text) => Number((await pglite.query<{ n: number }>(text)).rows[0]?.n),
+    close: async () => {
+      await pglite.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+const part = createPart();
+export type RawRuns = typeof part.calls;
+answerCalls(part.calls, part.close);
