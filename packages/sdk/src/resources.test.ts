@@ -1,0 +1,148 @@
+import { readFileSync } from "node:fs";
+import { afterEach, describe, expect, it } from "vitest";
+import { type Asked, type PlayedServer, playServer, type Reply } from "../testing/played-server.ts";
+import { createClient, type OarsClient } from "./client.ts";
+
+let server: PlayedServer | undefined;
+afterEach(() => server?.close());
+
+async function play(answer: (asked: Asked, reply: Reply, turn: number) => void) {
+  const played = await playServer(answer);
+  server = played;
+  return { asked: played.asked, client: createClient({ baseUrl: played.url, retries: 0 }) };
+}
+
+describe("every call", () => {
+  const calls: Record<string, (client: OarsClient) => PromiseLike<unknown>> = {
+    "GET /v1/me": (c) => c.me.get(),
+    "POST /v1/auth/token": (c) => c.me.issueToken(),
+    "POST /v1/principals": (c) => c.principals.create({ name: "n", kind: "user", roles: [] }),
+    "GET /v1/principals": (c) => c.principals.list().page(),
+    "GET /v1/principals/x": (c) => c.principals.get("x"),
+    "POST /v1/principals/x/keys": (c) => c.principals.issueKey("x"),
+    "GET /v1/principals/x/keys": (c) => c.principals.listKeys("x").page(),
+    "DELETE /v1/api-keys/x": (c) => c.principals.revokeKey("x"),
+    "PUT /v1/secrets/x": (c) => c.secrets.put("x", "v"),
+    "GET /v1/secrets": (c) => c.secrets.list().page(),
+    "DELETE /v1/secrets/x": (c) => c.secrets.delete("x"),
+    "PUT /v1/connections/x": (c) => c.connections.put("x", { connector: "http", config: {} }),
+    "GET /v1/connections": (c) => c.connections.list().page(),
+    "GET /v1/connections/x": (c) => c.connections.get("x"),
+    "POST /v1/policies/validate": (c) => c.policies.validate({ cedar: "" }),
+    "POST /v1/policies": (c) => c.policies.create({ cedar: "" }),
+    "GET /v1/policies": (c) => c.policies.list().page(),
+    "GET /v1/policies/x": (c) => c.policies.get("x"),
+    "POST /v1/policies/x/publish": (c) => c.policies.publish("x"),
+    "POST /v1/flows/validate": (c) => c.flows.validate("a"),
+    "POST /v1/flows": (c) => c.flows.publish("a"),
+    "GET /v1/flows": (c) => c.flows.list().page(),
+    "GET /v1/flows/x": (c) => c.flows.get("x"),
+    "GET /v1/flows/x/versions/1.0.0": (c) => c.flows.get("x", "1.0.0"),
+    "POST /v1/runs": (c) => c.runs.start({ flow: "x" }),
+    "GET /v1/runs": (c) => c.runs.list().page(),
+    "GET /v1/runs/x": (c) => c.runs.get("x"),
+    "POST /v1/runs/x/abort": (c) => c.runs.abort("x", "because"),
+    "GET /v1/runs/x/events": (c) => c.runs.eventList("x"),
+    "POST /v1/actions": (c) => c.actions.submit({ connection: "c", operation: "o", input: {} }),
+    "GET /v1/actions": (c) => c.actions.list().page(),
+    "GET /v1/actions/x": (c) => c.actions.get("x"),
+    "POST /v1/actions/x/resolve": (c) => c.actions.resolve("x", { outcome: "failed", reason: "because" }),
+    "GET /v1/approvals": (c) => c.approvals.list().page(),
+    "GET /v1/approvals/x": (c) => c.approvals.get("x"),
+    "POST /v1/approvals/x/decision": (c) => c.approvals.decide("x", { decision: "approve", reason: "fine" }),
+    "GET /v1/receipts": (c) => c.receipts.list().page(),
+    "GET /v1/receipts/x": (c) => c.receipts.get("x"),
+    "GET /v1/receipts/x/proof": (c) => c.receipts.proof("x"),
+    "GET /v1/runs/x/receipts": (c) => c.receipts.exportRun("x"),
+    "POST /v1/receipts/verify": (c) => c.receipts.verify({ receipt: "a.b.c" }),
+    "GET /v1/log/checkpoint": (c) => c.trust.checkpoint(),
+    "GET /v1/trust/tenants/x/keys": (c) => c.trust.keys("x"),
+    "GET /v1/webhooks": (c) => c.webhooks.list().page(),
+    "GET /health/live": (c) => c.health.live(),
+    "GET /health/ready": (c) => c.health.ready(),
+  };
+
+  it.each(Object.entries(calls))("%s is sent as that", async (name, call) => {
+    const { asked, client } = await play((_, r) => r.send(200, { items: [], nextCursor: null }));
+    await call(client);
+    expect(asked.map((a) => `${a.method} ${a.url}`)).toEqual([name]);
+  });
+
+  it("is one that the server has, and every route of the server has its call", () => {
+    const file = new URL("../../../docs/reference/openapi.json", import.meta.url);
+    const { paths } = JSON.parse(readFileSync(file, "utf8")) as { paths: Record<string, object> };
+    const routes = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const elsewhere = /\/metrics|\/api\/health|\/api\/webhook\/|jwks\.json|swagger|openapi/;
+    const shape = (text: string) => text.replaceAll(/\{\w+\}/g, "x").replace("versions/x", "versions/1.0.0");
+    expect(Object.keys(calls).sort()).toEqual(
+      routes
+        .filter((r) => !elsewhere.test(r))
+        .map(shape)
+        .sort(),
+    );
+  });
+});
+
+describe("a list", () => {
+  it("asks page by page, with its filter, and gives every item", async () => {
+    const pages = [
+      { items: [1, 2], nextCursor: "b" },
+      { items: [], nextCursor: "c" },
+      { items: [3], nextCursor: null },
+    ];
+    const { asked, client } = await play((_, r, turn) => r.send(200, pages[turn]));
+    const seen: unknown[] = [];
+    for await (const run of client.runs.list({ status: "failed", limit: 2 })) seen.push(run);
+    expect(seen).toEqual([1, 2, 3]);
+    expect(asked.map((a) => a.url)).toEqual([
+      "/v1/runs?status=failed&limit=2",
+      "/v1/runs?status=failed&limit=2&cursor=b",
+      "/v1/runs?status=failed&limit=2&cursor=c",
+    ]);
+  });
+
+  it("asks for no page that the reader does not want, and goes on where the caller says", async () => {
+    const { asked, client } = await play((_, r) => r.send(200, { items: [1, 2], nextCursor: "z" }));
+    for await (const _ of client.runs.list({ cursor: "y" })) break;
+    expect(asked.map((a) => a.url)).toEqual(["/v1/runs?cursor=y"]);
+  });
+
+  it("ends on a server that names the same page again", async () => {
+    const { client } = await play((_, r) => r.send(200, { items: [], nextCursor: "a" }));
+    const read = async () => {
+      for await (const _ of client.runs.list()) throw new Error("there are no items");
+    };
+    await expect(read()).rejects.toMatchObject({ code: "CLIENT_ANSWER_INVALID" });
+  });
+});
+
+describe("waiting", () => {
+  const statuses = (list: readonly string[], field = "status") =>
+    play((_, r, turn) => r.send(200, { [field]: list[Math.min(turn, list.length - 1)] }));
+
+  it("for a run ends when it waits for a person, or when it has ended", async () => {
+    const { asked, client } = await statuses(["queued", "running", "waiting", "completed"]);
+    expect((await client.runs.wait("x")).status).toBe("waiting");
+    expect((await client.runs.wait("x", { until: "ended" })).status).toBe("completed");
+    expect(asked).toHaveLength(4);
+  });
+
+  it("for an action ends when it is settled", async () => {
+    const { client } = await statuses(["proposed", "executing", "in_doubt"], "state");
+    expect((await client.actions.wait("x")).state).toBe("in_doubt");
+  });
+
+  it("gives up in time, naming what goes on", async () => {
+    const { client } = await statuses(["running"]);
+    const error = client.runs.wait("x", { timeoutMs: 80 });
+    await expect(error).rejects.toMatchObject({ code: "CLIENT_WAIT_TIMEOUT", message: /run x/ });
+  });
+});
+
+it("a server that is not ready says so as an answer", async () => {
+  const body = { ready: false, version: "1", checks: [{ name: "database", ok: false }] };
+  const { client } = await play((_, r) => r.send(503, body));
+  expect(await client.health.ready()).toEqual(body);
+});

@@ -1,0 +1,64 @@
+import type {
+  Page,
+  Run,
+  RunEvent,
+  RunFilter,
+  RunStatus,
+  RunWithSteps,
+  StartRunRequest,
+} from "@oars/contract";
+import { type Listing, type ListQuery, toListing } from "./listing.ts";
+import { path, withQuery } from "./path.ts";
+import { type FollowOptions, followRun } from "./run-events.ts";
+import type { CallOptions, Transport } from "./transport.ts";
+import { type WaitOptions, waitFor } from "./wait.ts";
+
+export interface RunWaitOptions extends WaitOptions {
+  /** `settled`, the default: ended, or waiting for a person or a time. `ended`: nothing less. */
+  readonly until?: "settled" | "ended" | undefined;
+}
+
+export const hasEnded = (status: RunStatus): boolean =>
+  status === "completed" || status === "failed" || status === "aborted";
+
+export const createRuns = (transport: Transport) => {
+  const get = (id: string, options?: CallOptions): Promise<RunWithSteps> =>
+    transport.json({ method: "GET", path: path`/v1/runs/${id}`, options });
+  return {
+    /** The run is durable once this resolves. Errors: FLOW_NOT_FOUND, RUN_PARAMS_INVALID with every problem. */
+    start: (request: StartRunRequest, options?: CallOptions): Promise<Run> =>
+      transport.json({ method: "POST", path: "/v1/runs", body: request, options }),
+    /** With its steps. */
+    get,
+    /** Newest first. */
+    list: (query: ListQuery<RunFilter> = {}, options?: CallOptions): Listing<Run> =>
+      toListing(
+        (cursor): Promise<Page<Run>> =>
+          transport.json({ method: "GET", path: withQuery("/v1/runs", { ...query, cursor }), options }),
+        query.cursor,
+      ),
+    /** Errors: RUN_ENDED. */
+    abort: (id: string, reason: string, options?: CallOptions): Promise<Run> =>
+      transport.json({ method: "POST", path: path`/v1/runs/${id}/abort`, body: { reason }, options }),
+    /**
+     * Its history and then what happens, live, until it has ended. Broken connections are made anew; no
+     * event is lost and none comes twice.
+     */
+    events: (id: string, options?: FollowOptions): AsyncIterable<RunEvent> =>
+      followRun(transport, id, options),
+    /** The events so far. */
+    eventList: async (id: string, options?: CallOptions): Promise<RunEvent[]> => {
+      const target = path`/v1/runs/${id}/events`;
+      const { items } = await transport.json<{ items: RunEvent[] }>({ method: "GET", path: target, options });
+      return items;
+    },
+    /** Resolves with the run as soon as it is settled. Throws CLIENT_WAIT_TIMEOUT; the run goes on. */
+    wait: (id: string, options: RunWaitOptions = {}): Promise<RunWithSteps> =>
+      waitFor(
+        `run ${id}`,
+        () => get(id, { signal: options.signal }),
+        (run) => hasEnded(run.status) || (options.until !== "ended" && run.status === "waiting"),
+        options,
+      ),
+  };
+};
