@@ -51,18 +51,18 @@ export interface ComposeOptions {
   readonly telemetry: Telemetry;
   /** An open database in place of the configured one; whoever opened it closes it. */
   readonly db?: Database;
+  /** Id of this process among the workers, for an open database that is fenced with its lock; else a new one. */
+  readonly workerId?: string;
   /** Called at named fault points; kills the process in tests. */
   readonly fault?: (point: string) => void;
   /** This process was declared dead by another one and must end. */
   readonly onFenced?: () => void;
 }
 
-const expiryMs = 2_000;
-
 export async function compose(options: ComposeOptions): Promise<App> {
   const { config, keys, telemetry } = options;
   const { log, metrics } = telemetry;
-  const workerId = newId();
+  const workerId = options.workerId ?? newId();
   const onError = (error: unknown, what: string): void => log.error({ err: error }, what);
   const fault = options.fault ?? (() => {});
   const db =
@@ -73,13 +73,18 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock });
   const idempotency = createIdempotency({ db, vault });
   const outbox = createOutbox({ db, onError: (error, event) => onError(error, `event ${event.topic}`) });
-  const receiptLog = createLog({ db, vault, origin, clock, log });
+  const { logOrigin } = config;
+  const receiptLog = createLog({ db, vault, origin, logOrigin, clock, log });
   const receipts = createReceipts({
     db,
     vault,
     origin,
+    logOrigin,
     clock,
-    onAdded: (tenantId) => receiptLog.wake(tenantId),
+    onAdded: (tenantId, type) => {
+      receiptLog.wake(tenantId);
+      metrics.receipts.with(type).inc();
+    },
   });
   const dialer = createDialer({
     allow: config.egressAllow,
@@ -111,6 +116,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const flows = createFlows({
     db,
     kinds,
+    defaultParallel: config.limits.defaultMaxParallel,
     onPublish: (tx, caller, version) =>
       registerWebhooks(tx, caller, version, compileFlow(version.definition, kinds)),
   });
@@ -141,14 +147,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     exclusive: config.store.kind === "pglite",
     onError: (error) => onError(error, "worker heartbeat"),
     onFenced: options.onFenced ?? (() => {}),
+    beatMs: Math.ceil(config.workerDeadAfterMs / 3),
+    deadAfterMs: config.workerDeadAfterMs,
   });
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const expiry = createTicker({
-    everyMs: expiryMs,
-    work: () => approvals.expireDue(100),
-    onError: (error) => onError(error, "approval expiry"),
-  });
+  const background = backgroundWork({ approvals, idempotency, outbox, receipts }, metrics).map(
+    ({ name, ...job }) => createTicker({ ...job, onError: (error) => onError(error, name) }),
+  );
 
   return {
     db,
@@ -172,10 +178,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
       receiptLog.start();
       outbox.start();
       engine.start();
-      expiry.start();
+      for (const ticker of background) ticker.start();
     },
     stop: async () => {
-      await expiry.stop();
+      await Promise.all(background.map((ticker) => ticker.stop()));
       await engine.stop(config.shutdownTimeoutMs);
       await outbox.stop();
       await actions.stop();
@@ -187,6 +193,22 @@ export async function compose(options: ComposeOptions): Promise<App> {
     },
   };
 }
+
+type Background = Pick<Rooms, "approvals" | "idempotency" | "outbox" | "receipts">;
+
+/** Small work that repeats; each is harmless when several processes do it at once. */
+const backgroundWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
+  { name: "approval expiry", everyMs: 2_000, work: () => rooms.approvals.expireDue(100) },
+  { name: "idempotency keys", everyMs: 600_000, work: () => rooms.idempotency.purge(1_000) },
+  {
+    name: "queue figures",
+    everyMs: 10_000,
+    work: async () => {
+      metrics.outboxPending.set(await rooms.outbox.pending());
+      metrics.logUnsequenced.set(await rooms.receipts.pending());
+    },
+  },
+];
 
 function openStore(
   options: ComposeOptions,

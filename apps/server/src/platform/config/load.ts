@@ -18,6 +18,8 @@ export interface Config {
   readonly dataDir: string;
   readonly logLevel: Values["OARS_LOG_LEVEL"];
   readonly shutdownTimeoutMs: number;
+  /** How long a process may be silent before others take over its work. */
+  readonly workerDeadAfterMs: number;
   /** Development only: where the process is to kill itself. */
   readonly faultPoint: string | null;
   readonly http: {
@@ -190,6 +192,7 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     dataDir: v.OARS_DATA_DIR,
     logLevel: v.OARS_LOG_LEVEL,
     shutdownTimeoutMs: v.OARS_SHUTDOWN_TIMEOUT_MS,
+    workerDeadAfterMs: v.OARS_WORKER_DEAD_AFTER_MS,
     faultPoint: v.OARS_FAULT_POINT,
     http: {
       host: v.OARS_HOST,

@@ -71,13 +71,22 @@ export const variables = {
       "How long a stopping process waits for requests and steps under way. What is left is taken over by another worker.",
   }),
   OARS_FAULT_POINT: sometimes(
-    read.text("the name of a fault point", /^[a-z][a-z0-9.-]*$/),
+    read.text(
+      "the name of a fault point, or `name:n` for its n-th hit",
+      /^[a-z][a-z0-9.-]*(:[1-9]\d{0,5})?$/,
+    ),
     "no fault is injected",
     {
       group: "Process",
       description: "Crash tests only: the process kills itself at this point. Refused in production.",
     },
   ),
+
+  OARS_WORKER_DEAD_AFTER_MS: always(read.whole(300, 600_000, "milliseconds"), "30000", {
+    group: "Process",
+    description:
+      "A process that has not renewed its row for so long is dead: others take over its runs, and it ends when it comes back. It renews three times as often.",
+  }),
 
   OARS_HOST: always(
     read.text("an address or host name to listen on", /^[A-Za-z0-9.:_-]+$/),
