@@ -67,9 +67,13 @@ const defaults = {
 
 /**
  * Compiles a definition that `validateDefinition` has accepted. Pure: equal content gives equal results,
- * whatever the order of its keys. Throws FLOW_INVALID when a step kind is no longer there.
+ * whatever the order of its keys. `defaultParallel` is for flows that set no limit. Throws FLOW_INVALID when a step kind is no longer there.
  */
-export function compileFlow(definition: FlowDefinition, kinds: StepKindCatalogue): CompiledFlow {
+export function compileFlow(
+  definition: FlowDefinition,
+  kinds: StepKindCatalogue,
+  defaultParallel: number = defaults.parallel,
+): CompiledFlow {
   const entries = Object.entries(definition.steps);
   const gotoOf = (step: FlowStep): string | null =>
     typeof step.onError === "object" && "goto" in step.onError ? step.onError.goto : null;
@@ -114,7 +118,7 @@ export function compileFlow(definition: FlowDefinition, kinds: StepKindCatalogue
     hash: digestOf(definition),
     definition,
     steps,
-    parallel: definition.limits?.parallel ?? defaults.parallel,
+    parallel: definition.limits?.parallel ?? defaultParallel,
     timeoutMs:
       definition.limits?.timeout === undefined ? defaults.timeoutMs : millis(definition.limits.timeout),
     webhooks: webhooksOf(definition),

@@ -13,6 +13,8 @@ import { type FlowSourceInput, type Validation, validateDefinition } from "./val
 export interface FlowsDeps {
   readonly db: Database;
   readonly kinds: StepKindCatalogue;
+  /** Steps of one run at once, for flows that set no limit; 4 when absent. */
+  readonly defaultParallel?: number;
   /**
    * Runs in the transaction that publishes a new version, so that what follows from it is published with
    * it or not at all. May run again when the transaction is retried; not called for a repeated publish.
@@ -108,7 +110,7 @@ export function createFlows(deps: FlowsDeps): Flows {
         if (definition === undefined) return notFound();
         if (digestOf(definition) !== hash)
           throw new Error(`the stored definition of ${hash} has another hash`);
-        return compileFlow(definition, kinds);
+        return compileFlow(definition, kinds, deps.defaultParallel);
       }),
   };
 }

@@ -71,13 +71,13 @@ export const releaseRow = (tx: Tx, k: IdempotencyKey, reservation: string): Prom
   tx.query(sql`/* access.release_idempotency */
     delete from idempotency as i where ${at(k)} and i.reservation = ${reservation} and i.status is null`);
 
-export async function purgeRows(tx: Tx, tenantId: string, limit: number): Promise<number> {
+export async function purgeRows(tx: Tx, limit: number): Promise<number> {
   const rows = await tx.query(sql`/* access.purge_idempotency */
     delete from idempotency as i using (
-      select o.principal_id, o.route, o.key from idempotency o
-      where o.tenant_id = ${tenantId} and o.reserved_at <= clock_timestamp() - interval '25 hours'
+      select o.tenant_id, o.principal_id, o.route, o.key from idempotency o
+      where o.reserved_at <= clock_timestamp() - interval '25 hours'
       order by o.reserved_at limit ${limit} for update skip locked) as old
-    where i.tenant_id = ${tenantId} and i.principal_id = old.principal_id and i.route = old.route and i.key = old.key
+    where i.tenant_id = old.tenant_id and i.principal_id = old.principal_id and i.route = old.route and i.key = old.key
       and i.reserved_at <= clock_timestamp() - interval '25 hours'
     returning 1`);
   return rows.length;

@@ -59,8 +59,8 @@ export interface Idempotency {
   renew(reservation: Reservation): Promise<boolean>;
   /** Gives the key back, for a request that failed before it did anything. */
   release(reservation: Reservation): Promise<void>;
-  /** Deletes up to `limit` rows of the tenant that no longer matter and says how many. */
-  purge(tenantId: string, limit: number): Promise<number>;
+  /** Deletes up to `limit` rows of any tenant that no longer matter and says how many. */
+  purge(limit: number): Promise<number>;
 }
 
 export function createIdempotency(deps: { db: Database; vault: Vault }): Idempotency {
@@ -106,7 +106,7 @@ export function createIdempotency(deps: { db: Database; vault: Vault }): Idempot
     release: async (r) => {
       await db.tx(r.tenantId, (tx) => releaseRow(tx, r, r.id));
     },
-    purge: (tenantId, limit) => db.tx(tenantId, (tx) => purgeRows(tx, tenantId, limit)),
+    purge: (limit) => db.system.tx((tx) => purgeRows(tx, limit)),
   };
 }
 

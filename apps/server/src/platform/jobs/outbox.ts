@@ -36,6 +36,8 @@ export interface Outbox {
   start(): void;
   /** Waits for the handlers under way. */
   stop(): Promise<void>;
+  /** Events of all tenants that wait for their handlers. */
+  pending(): Promise<number>;
   /** Looks for events now: for commits that did not go through `emit`. */
   wake(): void;
 }
@@ -119,6 +121,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       await polling;
       await Promise.all(inFlight);
     },
+    pending: () => countEvents(deps.db),
     wake: () => schedule(0),
   };
 }
@@ -149,3 +152,10 @@ const postpone = (db: Database, event: ClaimedEvent, error: unknown): Promise<un
     update outbox set available_at = now() + make_interval(secs => ${seconds}), last_error = ${text}
     where tenant_id = ${event.tenantId} and id = ${event.id}`);
 };
+
+async function countEvents(db: Database): Promise<number> {
+  const rows = await db.system.query<{ n: number }>(
+    sql`/* jobs.countEvents */ select count(*)::int4 as n from outbox`,
+  );
+  return rows[0]?.n ?? 0;
+}

@@ -67,6 +67,8 @@ export interface LogDeps {
   readonly vault: Pick<Vault, "sealer" | "open">;
   /** Public URL of this server. */
   readonly origin: string;
+  /** First part of log origins; the host of `origin` when absent. */
+  readonly logOrigin?: string;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -22,7 +22,14 @@ import { type ReceiptDraft, toBody } from "./draft.ts";
 import { listKeys, type StoredKey } from "./key-store.ts";
 import { createRandomTexts } from "./random.ts";
 import { createSigners, type TenantSigners } from "./signers.ts";
-import { findReceipt, insertPending, insertReceipt, listReceipts, type ReceiptRow } from "./store.ts";
+import {
+  countPending,
+  findReceipt,
+  insertPending,
+  insertReceipt,
+  listReceipts,
+  type ReceiptRow,
+} from "./store.ts";
 import { toJwks, toTrustDocument } from "./trust.ts";
 
 export interface Added {
@@ -53,6 +60,8 @@ export interface Receipts {
   keys(tenantId: string): Promise<TrustKey[]>;
   trust(tenantId: string): Promise<TrustDocument>;
   jwks(tenantId: string): Promise<{ keys: PublicJwk[] }>;
+  /** Receipts of all tenants that have no place in their log yet. */
+  pending(): Promise<number>;
   /** Checks a tlog-proof, SD-JWT or compact JWS, hostile input, against the tenant's keys and `more` trust. */
   verify(tenantId: string, text: string, more?: readonly TrustDocument[]): Promise<ReceiptReport>;
 }
@@ -62,9 +71,11 @@ export interface ReceiptsDeps {
   readonly vault: Pick<Vault, "sealer" | "open">;
   /** Public URL of this server. */
   readonly origin: string;
+  /** First part of log origins; the host of `origin` when absent. */
+  readonly logOrigin?: string;
   readonly clock: Clock;
-  /** Told when receipts of a tenant became durable. */
-  readonly onAdded?: (tenantId: string) => void;
+  /** Told when a receipt of a tenant became durable. */
+  readonly onAdded?: (tenantId: string, type: ReceiptDraft["type"]) => void;
 }
 
 export function createReceipts(deps: ReceiptsDeps): Receipts {
@@ -118,10 +129,11 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
         receipt_id: receiptId,
         leaf_hash: signed.leafHash,
       });
-      if (deps.onAdded) into.onCommit(() => deps.onAdded?.(draft.tenantId));
+      if (deps.onAdded) into.onCommit(() => deps.onAdded?.(draft.tenantId, draft.type));
       return { receiptId, digest: signed.digest };
     },
     find,
+    pending: () => countPending(deps.db),
     list: (tenantId, filter, page) =>
       deps.db.read(tenantId, async (db) => {
         const limit = Math.min(500, Math.max(1, Math.trunc(page.limit)));

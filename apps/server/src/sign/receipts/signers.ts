@@ -35,6 +35,8 @@ export interface SignersDeps {
   readonly vault: Pick<Vault, "sealer">;
   /** Public URL of this server, as the first keys of a tenant will name it. */
   readonly origin: string;
+  /** First part of log origins; the host of `origin` when absent. */
+  readonly logOrigin?: string;
 }
 
 const mostTenants = 10_000;
@@ -79,7 +81,7 @@ async function readOrMake(deps: SignersDeps, tx: Tx, tenantId: string): Promise<
   const sealer = await deps.vault.sealer(tenantId, tx);
   let rows = await listKeys(tx, tenantId);
   if (!rows.some((row) => row.status === "active")) {
-    const names = namesOf(deps.origin, tenantId);
+    const names = namesOf(deps, tenantId);
     const seal = (kid: string, der: Uint8Array): Uint8Array => sealer.seal(purposeOf(kid), der);
     await insertKeys(tx, [
       makeKey(tenantId, "receipt", names.issuer, seal),
@@ -105,11 +107,12 @@ export function activeOf(rows: readonly StoredKey[], use: StoredKey["use"]): Sto
   return found;
 }
 
-/** Issuer and log origin of a tenant on a server with this public URL. */
-function namesOf(origin: string, tenantId: string): { issuer: string; origin: string } {
-  const base = origin.replace(/\/+$/, "");
+/** Issuer and log origin of a tenant on this server. */
+function namesOf(deps: SignersDeps, tenantId: string): { issuer: string; origin: string } {
+  const base = deps.origin.replace(/\/+$/, "");
   const tenant = formatId("tenant", tenantId);
-  return { issuer: `${base}/t/${tenant}`, origin: `${base.replace(/^https?:\/\//, "")}/log/${tenant}` };
+  const log = deps.logOrigin ?? base.replace(/^https?:\/\//, "");
+  return { issuer: `${base}/t/${tenant}`, origin: `${log}/log/${tenant}` };
 }
 
 function makeKey(

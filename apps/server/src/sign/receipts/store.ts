@@ -1,4 +1,4 @@
-import { type Db, defineWrite, nothing, type Sql, sql, type Tx } from "#platform/db";
+import { type Database, type Db, defineWrite, nothing, type Sql, sql, type Tx } from "#platform/db";
 import type { ListFilter, ListPage, StoredReceipt } from "./domain.ts";
 
 export interface ReceiptRow {
@@ -106,4 +106,11 @@ export function listReceipts(
       ${filter.to ? sql`and created_at < ${filter.to}` : nothing}
       ${page.cursor === null ? nothing : past}
     order by ${newest ? sql`id desc` : sql`id`} limit ${page.limit}`);
+}
+
+/** Across tenants: one figure for the operator. */
+export async function countPending(db: Database): Promise<number> {
+  const rows = await db.system.query<{ n: number }>(sql`/* receipts.countPending */
+    select count(*)::int4 as n from receipt_pending`);
+  return rows[0]?.n ?? 0;
 }
