@@ -4,7 +4,7 @@
  */
 import type { CompiledFlow, Flows } from "#orchestrate/flows";
 import type { Database, Tx } from "#platform/db";
-import { WriteSet } from "#platform/db";
+import { isOutage, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
 import { type ExecutionDeps, type ExecutionEnd, RunExecution } from "./execution.ts";
 import {
@@ -18,7 +18,7 @@ import {
   requeueOf,
   resolveWaits,
 } from "./store.ts";
-import { finishRun, insertRun, type RunRow } from "./writes.ts";
+import { finishRun, insertRun, type RunRow, releaseRun } from "./writes.ts";
 
 export interface EngineDeps extends Omit<ExecutionDeps, "committer" | "onTimer" | "onJournal" | "outbox"> {
   readonly db: Database;
@@ -84,8 +84,8 @@ export function createEngine(deps: EngineDeps): Engine {
     try {
       end = await execution.drive();
     } catch (error) {
-      deps.onError(error, `run ${run.id}`);
-      end = await failRun(deps, run, error);
+      execution.surrender();
+      end = await giveUp(deps, run, error, () => running);
     } finally {
       inHand.delete(run.id);
     }
@@ -94,21 +94,22 @@ export function createEngine(deps: EngineDeps): Engine {
   };
 
   const take = async (run: ClaimedRun): Promise<void> => {
+    let execution: RunExecution;
     try {
       const flow = await deps.flows.compiled(run.tenantId, run.flowHash);
       const [journal, waits] = await deps.db.read(run.tenantId, (db) =>
         Promise.all([readJournal(db, run.tenantId, run.id), readWaits(db, run.tenantId, run.id)]),
       );
-      const execution = new RunExecution(executionDeps, run, flow, journal, waits);
-      inHand.set(run.id, execution);
-      reserved--;
+      execution = new RunExecution(executionDeps, run, flow, journal, waits);
       deps.onQueueWait(flow.steps[0]?.kind ?? "none", run.waitedMs);
-      await drive(execution);
     } catch (error) {
+      await giveUp(deps, run, error, () => running);
+      return;
+    } finally {
       reserved--;
-      deps.onError(error, `claim of run ${run.id}`);
-      await failRun(deps, run, error);
     }
+    inHand.set(run.id, execution);
+    await drive(execution);
   };
 
   const claim = async (): Promise<void> => {
@@ -265,18 +266,37 @@ function toClaimed(row: RunRow): ClaimedRun {
   };
 }
 
-/** A run that cannot even be interpreted fails with a reason instead of being claimed for ever. */
-async function failRun(deps: EngineDeps, run: ClaimedRun, error: unknown): Promise<ExecutionEnd> {
+/**
+ * The owner cannot go on. While the database is out of reach the run is handed back as soon as it answers again;
+ * a run that cannot be interpreted fails with a reason instead of being claimed for ever.
+ */
+async function giveUp(
+  deps: EngineDeps,
+  run: ClaimedRun,
+  error: unknown,
+  running: () => boolean,
+): Promise<ExecutionEnd> {
+  deps.onError(error, `run ${run.id}`);
+  const key = { tenant_id: run.tenantId, id: run.id, epoch: run.epoch };
+  const outage = isOutage(error);
   const message = error instanceof Error ? error.message : "unknown";
-  const set = new WriteSet().add(finishRun, {
-    tenant_id: run.tenantId,
-    id: run.id,
-    epoch: run.epoch,
-    status: "failed",
-    output: null,
-    error: JSON.stringify({ code: "RUN_BROKEN", message }),
-    last_seq: run.lastSeq,
-  });
-  const committed = await deps.db.committer.commit(set).catch(() => ({ ok: false as const }));
-  return committed.ok ? "failed" : "lost";
+  const set = outage
+    ? new WriteSet().add(releaseRun, { ...key, delay_ms: 1_000 })
+    : new WriteSet().add(finishRun, {
+        ...key,
+        status: "failed",
+        output: null,
+        error: JSON.stringify({ code: "RUN_BROKEN", message }),
+        last_seq: run.lastSeq,
+      });
+  for (let ms = 100; running(); ms = Math.min(ms * 2, 5_000)) {
+    try {
+      const committed = await deps.db.committer.commit(set);
+      return committed.ok && !outage ? "failed" : "lost";
+    } catch (cause) {
+      if (!isOutage(cause)) throw cause;
+      await new Promise((done) => setTimeout(done, ms));
+    }
+  }
+  return "lost"; // this process stops: its death hands the run back
 }

@@ -101,6 +101,18 @@ export const parkRun = defineWrite<ParkRow>({
       and r.wake_seq = b.wake_seq and r.lease_worker is not null returning 1`,
 });
 
+/** The owner hands the run back. Refused when it is not the owner any more, which is as good. */
+export const releaseRun = defineWrite<{ tenant_id: string; id: string; epoch: number; delay_ms: number }>({
+  name: "engine.releaseRun",
+  order: 10,
+  guard: true,
+  columns: { tenant_id: "uuid", id: "uuid", epoch: "int4", delay_ms: "float8" },
+  text: `/* engine.releaseRun */ update run r set status = 'queued', lease_worker = null, lease_epoch = r.lease_epoch + 1,
+      available_at = now() + make_interval(secs => b.delay_ms / 1000)
+    from batch b where r.tenant_id = b.tenant_id and r.id = b.id and r.lease_epoch = b.epoch
+      and r.lease_worker is not null returning 1`,
+});
+
 export interface JournalRow {
   tenant_id: string;
   run_id: string;

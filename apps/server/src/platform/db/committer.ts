@@ -5,13 +5,14 @@
  * C1 a caller hears `ok` only after its rows are durable.
  * C2 a set is written whole or not at all.
  * C3 a set that is refused or fails never fails its neighbours: the batch is halved until the set stands alone.
+ *    While the database is out of reach all of a batch fail at once; whether it was written is then not known.
  * C4 the sets of one caller that awaits each are written in the order in which it sent them.
  *
  * A batch goes out as soon as a lane is free; while all lanes are busy sets gather, so batches grow with load
  * and a lone caller waits for nobody. Sending the statements without awaiting each makes a batch one round trip.
  */
 import type { BatchStatement, Committer, Driver } from "./port.ts";
-import { isTransient, sqlState } from "./port.ts";
+import { isOutage, isTransient, sqlState } from "./port.ts";
 import { type CommitResult, fenceState, toStatements, type WriteSet } from "./write-set.ts";
 
 interface Waiting {
@@ -71,7 +72,10 @@ export function createCommitter(
     try {
       await driver.batch(lane, [...fence, ...toStatements(batch.map((w) => w.set))]);
     } catch (error) {
-      return batch.length > 1 ? halve(lane, batch) : alone(lane, batch[0] as Waiting, error); // never empty
+      if (batch.length === 1) return alone(lane, batch[0] as Waiting, error); // length checked
+      if (!isOutage(error) || isTransient(error)) return halve(lane, batch);
+      for (const w of batch) w.reject(error);
+      return;
     }
     observer?.batch(batch.length, performance.now() - started);
     for (const w of batch) settle(w);

@@ -16,6 +16,7 @@ export {
   type Database,
   type Db,
   type Driver,
+  isOutage,
   sqlState,
   type Tx,
   uniqueViolation,

@@ -68,6 +68,15 @@ export const isTransient = (error: unknown): boolean => {
   return state === "40001" || state === "40P01";
 };
 
+/** True when the database was out of reach or out of room, so that the same work may succeed later. */
+export function isOutage(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return /^(08|40|53|57|58)/.test(state);
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? String(error.code) : "";
+  return /^E[A-Z]+$/.test(code) || /connection|not queryable|timeout exceeded/i.test(error.message);
+}
+
 /** The unique constraint that an insert ran into, if that is what happened. */
 export function uniqueViolation(error: unknown): string | undefined {
   if (sqlState(error) !== "23505") return undefined;
