@@ -1,3 +1,4 @@
+import { OarsApiError } from "@oars/sdk";
 import type { Printer } from "./print.ts";
 
 /** A promise of the demo that did not hold. Its message is the last line that the demo prints. */
@@ -46,4 +47,15 @@ export async function until<T>(
 export function present<T>(value: T | null | undefined, what: string): T {
   if (value === null || value === undefined) throw new CheckFailed(`${what} is missing`);
   return value;
+}
+
+/** The refusal that a request must meet. Throws CheckFailed when it is let through. */
+export async function refusalOf(request: Promise<unknown>): Promise<OarsApiError> {
+  try {
+    await request;
+  } catch (error) {
+    if (error instanceof OarsApiError) return error;
+    throw error;
+  }
+  throw new CheckFailed("a request was let through that must be refused");
 }

@@ -1,5 +1,5 @@
 /** Many orders at once, by a sender that sends again with the same webhook-id whatever got no answer. */
-import { ApiProblem } from "./api.ts";
+import { OarsApiError } from "@oars/sdk";
 import type { Order, Shop } from "./orders.ts";
 
 export interface FloodOptions {
@@ -41,7 +41,7 @@ export async function flood(shop: Shop, options: FloodOptions): Promise<Delivere
         if (delivered.length === options.interruptAfter) interruption = options.interrupt();
         return;
       } catch (error) {
-        if (error instanceof ApiProblem || interruption === undefined || sent === mostSendings) throw error;
+        if (error instanceof OarsApiError || interruption === undefined || sent === mostSendings) throw error;
         await interruption;
       }
     }

@@ -1,13 +1,14 @@
 /** `npm run demo`: the way of an order, on real processes and real HTTP. Exit 0 when every check held. */
 import { inspect, parseArgs } from "node:util";
-import { ApiProblem } from "./api.ts";
+import { OarsApiError, OarsClientError } from "@oars/sdk";
 import { CheckFailed, type Checks, createChecks } from "./check.ts";
 import { createPrinter, type Printer, seconds } from "./print.ts";
+import { logOf } from "./server.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { largeOrder, wrongSignature } from "./steps-approval.ts";
 import { killedInTheMiddle } from "./steps-crash.ts";
 import { badDeliveries, otherDocuments, smallOrder } from "./steps-orders.ts";
-import { receipts } from "./steps-receipts.ts";
+import { receipts, verifyCommand } from "./steps-receipts.ts";
 import { setUp, startBoth } from "./steps-setup.ts";
 
 const interruptedExit = 130;
@@ -29,14 +30,17 @@ async function playOn(stage: Stage, print: Printer, checks: Checks): Promise<voi
   try {
     await play(stage, print, checks);
   } catch (error) {
-    if (error instanceof CheckFailed || error instanceof ApiProblem) throw error;
+    if (error instanceof CheckFailed || error instanceof OarsApiError) throw error;
     await Promise.race([stage.broken, new Promise((done) => setTimeout(done, noticeWithinMs))]);
     throw error;
   }
 }
 
-const reasonOf = (error: unknown): string =>
-  error instanceof CheckFailed || error instanceof ApiProblem ? error.message : inspect(error);
+function reasonOf(error: unknown): string {
+  if (error instanceof CheckFailed || error instanceof OarsClientError) return error.message;
+  if (!(error instanceof OarsApiError)) return inspect(error);
+  return [error.message, ...error.errors.map((e) => `  ${e.path}: ${e.message}`)].join("\n");
+}
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { keep: { type: "boolean", default: false } } });
@@ -54,11 +58,12 @@ async function main(): Promise<number> {
   } catch (error) {
     await stage[Symbol.asyncDispose]();
     if (error === interruption) {
-      process.stderr.write("\nInterrupted: the server is ended and the temporary directory removed.\n");
+      process.stderr.write("\nInterrupted: the server has ended.\n");
       return interruptedExit;
     }
     process.stderr.write(`\nFAILED: ${reasonOf(error)}\n`);
-    if (!values.keep) process.stderr.write("Run `npm run demo -- --keep` to keep the server's log.\n");
+    const log = values.keep ? `Its log: ${logOf(stage.place)}` : "`npm run demo -- --keep` keeps the log.";
+    process.stderr.write(`${log}\n`);
     return 1;
   }
 }
@@ -80,6 +85,7 @@ function untilInterrupted(): Promise<never> {
 function summary(print: Printer, checks: Checks, ms: number, kept: string | undefined): void {
   print.title(`All ${checks.count()} checks held, in ${seconds(ms)}.`);
   print.say(kept ? `Kept: ${kept}` : "The server has ended and its data directory is removed.");
+  if (kept) print.say(`Verify: ${verifyCommand(kept)}`);
   print.title("What to try next");
   print.fields([
     ["npm start", "a server of your own; it prints its address and your key"],

@@ -1,8 +1,7 @@
 /** The shop: fulfilment documents, posted as signed webhooks (Standard Webhooks, HMAC-SHA256). */
-import { createHmac, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { WebhookAccepted } from "@oars/contract";
-import { readAnswer } from "./api.ts";
+import { type ApiErrorInit, OarsApiError, signWebhook, type WebhookAccepted } from "@oars/sdk";
 
 const example = new URL("../", import.meta.url);
 
@@ -33,7 +32,7 @@ export function variantsOf(small: string, count: number): Order[] {
 export const newWebhookId = (): string => `msg_${randomUUID()}`;
 
 export interface Shop {
-  /** Throws ApiProblem when the server refuses it, and fetch's own error when no answer came. */
+  /** Throws OarsApiError when the server refuses it, and fetch's own error when no answer came. */
   send(xml: string, webhookId?: string): Promise<WebhookAccepted>;
 }
 
@@ -42,21 +41,21 @@ const answerWithinMs = 20_000;
 export function openShop(url: string, secret: string): Shop {
   return {
     send: async (xml, webhookId = newWebhookId()) => {
-      const body = Buffer.from(xml, "utf8");
       const timestamp = Math.floor(Date.now() / 1000);
-      const signature = createHmac("sha256", secret).update(`${webhookId}.${timestamp}.`).update(body);
       const response = await fetch(`${url}/api/webhook/orders`, {
         method: "POST",
-        body,
+        body: xml,
         headers: {
           "content-type": "application/xml",
           "webhook-id": webhookId,
           "webhook-timestamp": String(timestamp),
-          "webhook-signature": `v1,${signature.digest("base64")}`,
+          "webhook-signature": await signWebhook(secret, webhookId, timestamp, xml),
         },
         signal: AbortSignal.timeout(answerWithinMs),
       });
-      return readAnswer<WebhookAccepted>(response);
+      const answer = await response.json();
+      if (!response.ok) throw new OarsApiError(answer as ApiErrorInit); // a problem document
+      return answer as WebhookAccepted; // by the contract of the route
     },
   };
 }

@@ -1,19 +1,25 @@
-import type { RunWithSteps } from "@oars/contract";
-import type { Api } from "./api.ts";
-import { CheckFailed, present, until } from "./check.ts";
+import { hasEnded, type Listing, type OarsClient, type RunWithSteps } from "@oars/sdk";
+import { CheckFailed, present } from "./check.ts";
 
 const endsWithinMs = 30_000;
 
-/** Waits until the run has this status. Throws CheckFailed when it ends with another one. */
-export function untilRun(api: Api, id: string, status: RunWithSteps["status"]): Promise<RunWithSteps> {
-  return until(`run ${id} being ${status}`, endsWithinMs, async () => {
-    const run = await api.run(id);
-    if (run.status === status) return run;
-    if (["completed", "failed", "aborted"].includes(run.status)) {
-      throw new CheckFailed(`run ${id} is ${run.status}, not ${status}: ${JSON.stringify(run.error)}`);
-    }
-    return undefined;
-  });
+/** Waits until the run has this status. Throws CheckFailed when it settles in another one. */
+export async function untilRun(
+  client: OarsClient,
+  id: string,
+  status: RunWithSteps["status"],
+): Promise<RunWithSteps> {
+  const until = hasEnded(status) ? "ended" : "settled";
+  const run = await client.runs.wait(id, { until, timeoutMs: endsWithinMs });
+  if (run.status === status) return run;
+  throw new CheckFailed(`run ${id} is ${run.status}, not ${status}: ${JSON.stringify(run.error)}`);
+}
+
+/** Every item of a list, over all its pages. */
+export async function allOf<T>(listing: Listing<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of listing) items.push(item);
+  return items;
 }
 
 /** What a step of flow.yaml left; the caller names the shape that the flow gives it. */

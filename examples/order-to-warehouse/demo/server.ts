@@ -109,8 +109,8 @@ async function withinStart<T>(child: Child, ready: Promise<T>): Promise<T> {
 
 async function lastWords(place: Place): Promise<string> {
   const text = await readFile(logOf(place), "utf8").catch(() => "");
-  const lines = text.trimEnd().split("\n").slice(-5).join("\n  ");
-  return lines === "" ? "" : `:\n  ${lines}`;
+  const telling = text.split("\n").filter((line) => line.trim() !== "" && !/^\s+at /.test(line));
+  return telling.length === 0 ? "" : `:\n  ${telling.slice(-5).join("\n  ")}`;
 }
 
 /** A port that is free now. */

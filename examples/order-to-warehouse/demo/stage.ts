@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Api } from "./api.ts";
+import type { OarsClient } from "@oars/sdk";
 import type { Checks } from "./check.ts";
 import type { Shop } from "./orders.ts";
 import type { Printer } from "./print.ts";
@@ -27,9 +27,9 @@ export interface Play {
   readonly server: OarsServer;
   readonly tenantId: string;
   /** As the administrator. */
-  readonly admin: Api;
+  readonly admin: OarsClient;
   /** As ana, the approver. */
-  readonly ana: Api;
+  readonly ana: OarsClient;
   readonly shop: Shop;
 }
 

@@ -1,8 +1,8 @@
-import { type ApiProblem, refusalOf } from "./api.ts";
-import { present, until } from "./check.ts";
+import type { OarsApiError } from "@oars/sdk";
+import { present, refusalOf, until } from "./check.ts";
 import { openShop, readExample } from "./orders.ts";
 import { money } from "./print.ts";
-import { outputOf, type Shipped, untilRun } from "./runs.ts";
+import { allOf, outputOf, type Shipped, untilRun } from "./runs.ts";
 import type { Play } from "./stage.ts";
 
 /** Policy holds a large order until a person who did not request it approves. Answers its run. */
@@ -16,7 +16,7 @@ export async function largeOrder(play: Play): Promise<string> {
   checks.that(warehouse.seen.size === keysBefore, "the run is parked as waiting, and nothing was sent");
 
   const approval = await until("an approval for ana", 5_000, async () =>
-    (await ana.pendingApprovals()).find((a) => a.subject.runId === runId),
+    (await allOf(ana.approvals.list({ state: "pending" }))).find((a) => a.subject.runId === runId),
   );
   print.say("What ana sees:");
   print.fields([
@@ -30,10 +30,10 @@ export async function largeOrder(play: Play): Promise<string> {
   ]);
 
   const vote = { decision: "approve", reason: "known customer, stock is there" } as const;
-  const refused = await refusalOf(admin.decide(approval.id, vote));
+  const refused = await refusalOf(admin.approvals.decide(approval.id, vote));
   checks.that(refused.code === "APPROVAL_REQUESTER", `the requester is refused: ${said(refused)}`, refused);
 
-  const decided = await ana.decide(approval.id, vote);
+  const decided = await ana.approvals.decide(approval.id, vote);
   print.say(`ana approves: "${present(decided.votes[0], "ana's vote").reason}"`);
   const run = await untilRun(admin, runId, "completed");
   const { body } = outputOf<Shipped>(run, "ship");
@@ -59,7 +59,7 @@ export async function wrongSignature(play: Play): Promise<void> {
   );
 }
 
-const said = (problem: ApiProblem["problem"]): string => `${problem.status} ${problem.code}`;
+const said = (refusal: OarsApiError): string => `${refusal.status} ${refusal.code}`;
 
 function whenUtc(instant: string): string {
   const minutes = Math.round((Date.parse(instant) - Date.now()) / 60_000);

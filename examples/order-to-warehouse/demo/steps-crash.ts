@@ -1,8 +1,9 @@
-import type { Run } from "@oars/contract";
+import type { Run } from "@oars/sdk";
 import { until } from "./check.ts";
 import { type Delivered, flood } from "./flood.ts";
 import { readExample, variantsOf } from "./orders.ts";
 import { seconds } from "./print.ts";
+import { allOf } from "./runs.ts";
 import type { Play } from "./stage.ts";
 import { tally } from "./tally.ts";
 
@@ -18,7 +19,7 @@ export async function killedInTheMiddle(play: Play): Promise<Play> {
   const { admin, print, shop, stage } = play;
   print.step(`${orderCount} orders, and the server is killed in the middle of them`);
   const orders = variantsOf(await readExample("documents/01-small.xml"), orderCount);
-  const runsBefore = (await admin.runs()).length;
+  const runsBefore = (await allOf(admin.runs.list(wide))).length;
   stage.warehouse.answerAfter(warehouseTakesMs);
   let { server } = play;
   let killedAt = Number.POSITIVE_INFINITY;
@@ -43,14 +44,16 @@ export async function killedInTheMiddle(play: Play): Promise<Play> {
   return { ...play, server };
 }
 
+const wide = { limit: 200 };
 const live = ["queued", "running", "waiting"] as const;
 
 async function untilAllEnded(play: Play, delivered: readonly Delivered[]): Promise<Run[]> {
   const { admin, print } = play;
   await until(`the end of ${delivered.length} runs`, completeWithinMs, async () => {
-    const open = (await Promise.all(live.map((status) => admin.runs(status)))).flat().length;
+    const open = (await Promise.all(live.map((status) => allOf(admin.runs.list({ status, ...wide }))))).flat()
+      .length;
     print.progress(`${open} runs under way`);
     return open === 0 ? true : undefined;
   });
-  return admin.runs();
+  return allOf(admin.runs.list(wide));
 }

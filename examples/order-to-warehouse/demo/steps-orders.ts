@@ -1,4 +1,4 @@
-import type { RunWithSteps } from "@oars/contract";
+import type { RunWithSteps } from "@oars/sdk";
 import { present } from "./check.ts";
 import { readExample } from "./orders.ts";
 import { money } from "./print.ts";

@@ -1,8 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ReceiptBundle } from "@oars/contract";
-import { readTrust } from "./api.ts";
+import { createClient, type ReceiptBundle } from "@oars/sdk";
 import { runNode } from "./child.ts";
 import type { Play } from "./stage.ts";
 import { changeOneByte } from "./tamper.ts";
@@ -11,16 +10,22 @@ const verifier = fileURLToPath(new URL("../../../packages/receipts/bin/oars-veri
 const receiptsFile = "receipts.json";
 const keysFile = "keys.json";
 const forgedFile = "forged.json";
+const evidence = "evidence";
+
+/** How a person checks the files that a kept demo left in `dir`. */
+export const verifyCommand = (dir: string): string =>
+  `node packages/receipts/bin/oars-verify.mjs --keys ${join(dir, evidence, keysFile)} ${join(dir, evidence, receiptsFile)}`;
 
 /** Takes the evidence of a run out, stops the server, and lets the offline verifier judge the two files. */
 export async function receipts(play: Play, runId: string): Promise<void> {
   const { admin, checks, print, server, stage, tenantId } = play;
   print.step("Receipts of the large order, checked by a stranger");
-  const folder = join(stage.place.dir, "evidence");
+  const folder = join(stage.place.dir, evidence);
   await mkdir(folder);
-  const bundle = await admin.receiptsOf(runId);
+  const bundle = await admin.receipts.exportRun(runId);
   await writeJson(join(folder, receiptsFile), bundle);
-  await writeJson(join(folder, keysFile), await readTrust(server.url, tenantId));
+  const anybody = createClient({ baseUrl: server.url });
+  await writeJson(join(folder, keysFile), await anybody.trust.keys(tenantId));
   print.fields([
     [receiptsFile, `${bundle.items.length} receipts with their proofs, GET /v1/runs/<run>/receipts`],
     [keysFile, "public keys, GET /v1/trust/tenants/<tenant>/keys, needs no credentials"],

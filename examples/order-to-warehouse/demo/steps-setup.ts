@@ -1,5 +1,4 @@
-import type { PutConnectionRequest } from "@oars/contract";
-import { createApi } from "./api.ts";
+import { createClient, type PutConnectionRequest } from "@oars/sdk";
 import { type Checks, present } from "./check.ts";
 import { openShop, readExample } from "./orders.ts";
 import type { Printer } from "./print.ts";
@@ -17,8 +16,8 @@ export async function startBoth(stage: Stage, print: Printer, checks: Checks): P
   ]);
   print.figures([["ready after, ms", server.ms]]);
   const key = present(server.adminKey, "the administrator's key in the banner of the first start");
-  const admin = createApi(server.url, key);
-  const me = await admin.me();
+  const admin = createClient({ baseUrl: server.url, apiKey: key });
+  const me = await admin.me.get();
   checks.that(
     me.roles.includes("platform_admin") || me.permissions.includes("flows:publish"),
     `the first start showed the administrator's key once; it is ${me.principal.name} of ${me.tenantId}`,
@@ -40,25 +39,25 @@ export async function setUp(play: Play): Promise<Play> {
   const { admin, checks, print, server, stage } = play;
   print.step("Set up once: secret, connection, policy, flow, approver");
   const secret = crypto.randomUUID();
-  await admin.putSecret("orders-hmac", secret);
+  await admin.secrets.put("orders-hmac", secret);
 
   const { name, ...connection } = JSON.parse(await readExample("connection.json"));
   const { config, ...rest } = connection as PutConnectionRequest; // the shape of connection.json
-  await admin.putConnection(name, { ...rest, config: { ...config, baseUrl: stage.warehouse.url } });
+  await admin.connections.put(name, { ...rest, config: { ...config, baseUrl: stage.warehouse.url } });
 
   const cedar = await readExample("policy.cedar");
-  const checkedPolicy = await admin.validatePolicy(cedar);
+  const checkedPolicy = await admin.policies.validate({ cedar });
   checks.that(checkedPolicy.valid, "policy.cedar fits the schema of this tenant", checkedPolicy.problems);
-  const draft = await admin.draftPolicy(cedar);
-  const policy = await admin.publishPolicy(draft.id);
+  const draft = await admin.policies.create({ cedar });
+  const policy = await admin.policies.publish(draft.id);
 
   const yaml = await readExample("flow.yaml");
-  const checkedFlow = await admin.validateFlow(yaml);
+  const checkedFlow = await admin.flows.validate(yaml);
   checks.that(checkedFlow.valid, "flow.yaml is valid", checkedFlow.problems);
-  const flow = await admin.publishFlow(yaml);
+  const flow = await admin.flows.publish(yaml);
 
-  const ana = await admin.createPerson("ana", ["approver"]);
-  const { key } = await admin.issueKey(ana.id);
+  const ana = await admin.principals.create({ name: "ana", kind: "user", roles: ["approver"] });
+  const { key } = await admin.principals.issueKey(ana.id);
   print.fields([
     ["secret", "orders-hmac, what the shop signs its orders with"],
     ["connection", `${name}, reads the fact orderValueMinor from each request`],
@@ -68,7 +67,7 @@ export async function setUp(play: Play): Promise<Play> {
   ]);
   return {
     ...play,
-    ana: createApi(server.url, present(key, "ana's key")),
+    ana: createClient({ baseUrl: server.url, apiKey: present(key, "ana's key") }),
     shop: openShop(server.url, secret),
   };
 }

@@ -1,7 +1,8 @@
 /** What must be true after the crash, counted on both sides: in OARS and in the warehouse system. */
-import type { Run } from "@oars/contract";
+import type { Run } from "@oars/sdk";
 import type { Delivered } from "./flood.ts";
 import type { Order } from "./orders.ts";
+import { allOf } from "./runs.ts";
 import type { Play } from "./stage.ts";
 
 export interface Aftermath {
@@ -62,7 +63,9 @@ const underWay = (runs: readonly Run[], at: number): number =>
 /** OARS says which keys it used for these runs; the warehouse system says what came under each. */
 async function atTheWarehouse(play: Play, aftermath: Aftermath, runIds: ReadonlySet<string>) {
   const { warehouse } = play.stage;
-  const actions = (await play.admin.actions()).filter((a) => a.runId !== null && runIds.has(a.runId));
+  const actions = (await allOf(play.admin.actions.list({ limit: 200 }))).filter(
+    (a) => a.runId !== null && runIds.has(a.runId),
+  );
   const keys = actions.map((action) => action.effectKey);
   const seen = keys.flatMap((key) => warehouse.seen.get(key) ?? []);
   const perOrder = new Map(aftermath.orders.map((order) => [order.orderId, 0]));

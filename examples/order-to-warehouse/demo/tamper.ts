@@ -1,5 +1,5 @@
 /** A forger at work: one byte of one signed receipt, everything else as it was. */
-import type { ReceiptBundle } from "@oars/contract";
+import type { ReceiptBundle } from "@oars/sdk";
 import { CheckFailed } from "./check.ts";
 
 export interface Change {
