@@ -152,7 +152,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   });
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const background = backgroundWork({ approvals, idempotency, outbox, receipts }, metrics).map(
+  const background = backgroundWork({ db, approvals, idempotency, outbox, receipts }, metrics).map(
     ({ name, ...job }) => createTicker({ ...job, onError: (error) => onError(error, name) }),
   );
 
@@ -194,12 +194,18 @@ export async function compose(options: ComposeOptions): Promise<App> {
   };
 }
 
-type Background = Pick<Rooms, "approvals" | "idempotency" | "outbox" | "receipts">;
+/** Tables whose rows come and go, and tables whose rows change while work is under way. */
+const queues = ["outbox", "receipt_pending", "wait", "worker", "idempotency"];
+const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile"];
+
+type Background = Pick<Rooms, "db" | "approvals" | "idempotency" | "outbox" | "receipts">;
 
 /** Small work that repeats; each is harmless when several processes do it at once. */
 const backgroundWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
   { name: "approval expiry", everyMs: 2_000, work: () => rooms.approvals.expireDue(100) },
   { name: "idempotency keys", everyMs: 600_000, work: () => rooms.idempotency.purge(1_000) },
+  { name: "tidying of queues", everyMs: 60_000, work: () => rooms.db.tidy(queues) },
+  { name: "tidying of records", everyMs: 3_600_000, work: () => rooms.db.tidy(records) },
   {
     name: "queue figures",
     everyMs: 10_000,

@@ -172,9 +172,12 @@ export function createEngine(deps: EngineDeps): Engine {
       const { deadlineAt } = execution.run;
       if (deadlineAt && Date.now() > deadlineAt.getTime()) execution.expire();
     }
-    const fired = await deps.db.system.tx((tx) => fireTimers(tx, 500));
-    if (fired.length > 0) wake();
-    const next = await nextTimer(deps.db);
+    let next = await nextTimer(deps.db);
+    if (next !== null && next <= 0) {
+      const fired = await deps.db.system.tx((tx) => fireTimers(tx, 500));
+      if (fired.length > 0) wake();
+      next = await nextTimer(deps.db);
+    }
     return Math.min(timerIdleMs, Math.max(0, next ?? timerIdleMs));
   };
 

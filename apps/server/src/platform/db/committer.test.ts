@@ -131,4 +131,10 @@ describe.each(drivers)("the committer on %s", (driver) => {
       ),
     ).rejects.toThrow(/row-level security/);
   });
+
+  it("tidies tables by name, and nothing that is not a name", async () => {
+    await expect(db().tidy(["item"])).resolves.toBeUndefined();
+    if (driver === "pglite")
+      await expect(db().tidy(["item; drop table item"])).rejects.toThrow("no table name");
+  });
 });

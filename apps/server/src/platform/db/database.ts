@@ -31,6 +31,7 @@ export function overDriver(driver: Driver, options: CommitterOptions = {}): Data
     tx: (tenantId, fn) => transact({ tenantId }, fn),
     system: { query: (statement) => driver.query(statement), tx: (fn) => transact("system", fn) },
     committer,
+    tidy: driver.tidy,
     close: async () => {
       await committer.drain();
       await driver.close();

@@ -37,6 +37,12 @@ export function overPglite(pglite: PGlite): Driver {
     query: (statement) => over(pglite).query(statement),
     transaction,
     snapshot: transaction,
+    tidy: async (tables) => {
+      for (const table of tables) {
+        if (!/^[a-z_]+$/.test(table)) throw new Error(`${table} is no table name`);
+        await pglite.exec(`vacuum (analyze) ${table}`); // takes no parameters; the name is checked
+      }
+    },
     batch: async (_lane, statements) => {
       await pglite.transaction(async (tx) => {
         for (const s of statements) {

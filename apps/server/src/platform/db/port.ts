@@ -32,6 +32,11 @@ export interface Database {
   tx<T>(tenantId: string, fn: (tx: Tx) => Promise<T>): Promise<T>;
   readonly system: SystemScope;
   readonly committer: Committer;
+  /**
+   * Frees the space of rows that are gone and renews the planner's figures, table by table. The embedded
+   * database has no background process that does it; a server has, and there this does nothing.
+   */
+  tidy(tables: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,6 +49,8 @@ export interface Driver {
   query<Row>(statement: Sql): Promise<Row[]>;
   /** Runs the statements in one system transaction, in one round trip where the protocol allows it. */
   batch(lane: number, statements: readonly BatchStatement[]): Promise<void>;
+  /** See `Database.tidy`. */
+  tidy(tables: readonly string[]): Promise<void>;
   /** How many batches may be under way at once. */
   readonly lanes: number;
   close(): Promise<void>;

@@ -45,6 +45,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Driver> {
     kind: "postgres",
     lanes: lanes.count,
     batch: lanes.batch,
+    tidy: async () => {}, // autovacuum does it
     query: async <Row>(statement: Sql) => (await system.query(toQuery(statement))).rows as Row[],
     transaction: (scope, fn) => transaction(scope === "system" ? system : app, scope, fn),
     snapshot: (scope, fn) => snapshot(scope === "system" ? system : app, scope, fn),
