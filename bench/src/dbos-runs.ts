@@ -8,6 +8,8 @@ import { type RunCounts, type RunTotals, stepsPerRun } from "./run-contender.ts"
 /** Its default is 10. */
 const poolSize = Number(process.env.BENCH_DBOS_POOL ?? 20);
 
+process.noDeprecation = true; // it queries while a query is under way, which pg warns of
+
 const noop = async (): Promise<null> => null;
 const fiveSteps = DBOS.registerWorkflow(
   async () => {

@@ -1,0 +1,36 @@
+/** Part: the callers. Each client has one connection and sends its next request when the answer is there. */
+import { Client } from "undici";
+import { type Cell, closedLoop, type Measured } from "./closed-loop.ts";
+import { answerCalls } from "./part.ts";
+
+export interface Target {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly status: number;
+  /** What every answer holds. */
+  readonly holds: string;
+}
+
+const calls = {
+  /** Throws at the first answer that is not as it should be. */
+  cell: async (cell: Cell, target: Target): Promise<Measured> => {
+    const { origin, pathname } = new URL(target.url);
+    const clients = Array.from({ length: cell.clients }, () => new Client(origin, { pipelining: 1 }));
+    const { headers, body } = target;
+    const request = { method: "POST", path: pathname, headers, body } as const;
+    try {
+      return await closedLoop(cell, async (index) => {
+        const answer = await clients[index]?.request(request);
+        const text = (await answer?.body.text()) ?? "";
+        if (answer?.statusCode !== target.status || !text.includes(target.holds))
+          throw new Error(`${target.url} answered ${answer?.statusCode}: ${text}`);
+      });
+    } finally {
+      await Promise.all(clients.map((client) => client.close()));
+    }
+  },
+};
+export type ActionLoad = typeof calls;
+
+answerCalls(calls, async () => {});

@@ -1,0 +1,131 @@
+/**
+ * Part: the real server, embedded or on PostgreSQL, and beside it in the same process an endpoint that
+ * forwards a body through the same dialer and returns the answer: no policy, no database, no receipts.
+ */
+import { rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { loadConfig, loadOrCreateKeys } from "../../apps/server/src/platform/config/index.ts";
+import { sql } from "../../apps/server/src/platform/db/index.ts";
+import { isOarsError, newId, parseId } from "../../apps/server/src/platform/kernel/index.ts";
+import type { Dialer } from "../../apps/server/src/platform/net/index.ts";
+import { createTelemetry } from "../../apps/server/src/platform/telemetry/index.ts";
+import { type Serving, serve } from "../../apps/server/src/serve.ts";
+import { bodyOf, freePort, listen } from "./http.ts";
+import { answerCalls } from "./part.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+export interface ServerFacts {
+  readonly url: string;
+  /** Where a body goes out without being governed. */
+  readonly plainUrl: string;
+  readonly adminKey: string;
+  readonly store: Readonly<Record<string, string>>;
+}
+
+export interface ActionCounts {
+  readonly actions: number;
+  readonly completed: number;
+  readonly receipts: number;
+  /** Leaves that the newest signed checkpoint covers. */
+  readonly logged: number;
+  /** Receipts that waited for the log when the load ended, and how long the log took for them. */
+  readonly behind: number;
+  readonly drainMs: number;
+}
+
+function createPart() {
+  let serving: Serving | undefined;
+  let dataDir: string | undefined;
+  const required = (): Serving => {
+    if (!serving) throw new Error("open comes first");
+    return serving;
+  };
+  const calls = {
+    open: async (url: string | null, receiverUrl: string): Promise<ServerFacts> => {
+      dataDir = await temporaryDirectory("server");
+      const started = await start(url, dataDir);
+      serving = started.serving;
+      const { app } = serving;
+      const [store] = await app.db.system.query<Record<string, string>>(
+        sql`select current_setting('server_version') as version, current_setting('fsync') as fsync`,
+      );
+      const plainUrl = await listen(createServer(forwarder(app.dialer, receiverUrl)));
+      return { url: serving.url, plainUrl, adminKey: started.adminKey, store: store ?? {} };
+    },
+    /** CPU time of this process so far, in microseconds. */
+    cpu: async (): Promise<number> => {
+      const { user, system } = process.cpuUsage();
+      return user + system;
+    },
+    counts: (tenantId: string): Promise<ActionCounts> => count(required(), parseId("tenant", tenantId) ?? ""),
+  };
+  const close = async (): Promise<void> => {
+    await serving?.stop();
+    if (dataDir) await rm(dataDir, { recursive: true, force: true });
+  };
+  return { calls, close };
+}
+
+async function start(url: string | null, dataDir: string): Promise<{ serving: Serving; adminKey: string }> {
+  const port = await freePort();
+  const config = loadConfig({
+    OARS_DATA_DIR: dataDir,
+    OARS_PORT: String(port),
+    OARS_PUBLIC_URL: `http://127.0.0.1:${port}`,
+    OARS_EGRESS_ALLOW: "127.0.0.1/32",
+    ...(url === null ? { OARS_STORE: "pglite" } : { OARS_STORE: "postgres", OARS_POSTGRES_URL: url }),
+  });
+  let banner = "";
+  const serving = await serve({
+    config,
+    keys: await loadOrCreateKeys(dataDir, config.keys),
+    telemetry: createTelemetry({ level: config.logLevel, name: "oars-server" }),
+    print: (text) => {
+      banner += text;
+    },
+    kill: () => {},
+  });
+  const adminKey = /\boars_\S+/.exec(banner)?.[0];
+  if (adminKey === undefined) throw new Error("the first start shows the administrator's key");
+  return { serving, adminKey };
+}
+
+const forwarder = (dialer: Dialer, url: string) => {
+  const tenantId = newId();
+  const headers = { "content-type": "application/json", accept: "application/json" };
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await bodyOf(request);
+    const answer = await dialer.request({ method: "POST", url, headers, body, timeoutMs: 30_000, tenantId });
+    response.writeHead(answer.status, { "content-type": "application/json" }).end(answer.body);
+  };
+};
+
+async function count({ app }: Serving, tenantId: string): Promise<ActionCounts> {
+  const pending = sql`select count(*) as n from receipt_pending where tenant_id = ${tenantId}`;
+  const [waiting] = await app.db.system.query<{ n: number }>(pending);
+  const started = performance.now();
+  for (let drained = false; !drained; ) {
+    drained = await app.log.sequenceNow(tenantId).then(
+      () => true,
+      (error) => {
+        if (isOarsError(error) && error.code === "RECEIPT_NOT_LOGGED") return false; // says so after 2 s
+        throw error;
+      },
+    );
+  }
+  const drainMs = performance.now() - started;
+  const [counts] = await app.db.system.query<Pick<ActionCounts, "actions" | "completed" | "receipts">>(sql`
+    select (select count(*) from action where tenant_id = ${tenantId}) as actions,
+      (select count(*) from action where tenant_id = ${tenantId} and state = 'completed') as completed,
+      (select count(*) from receipt where tenant_id = ${tenantId} and action_id is not null) as receipts`);
+  const [all] = await app.db.system.query<{ n: number }>(
+    sql`select count(*) as n from receipt where tenant_id = ${tenantId} and action_id is null`,
+  );
+  if (!counts) throw new Error("a count has a row");
+  const size = Number((await app.log.checkpoint(tenantId)).split("\n")[1]);
+  return { ...counts, logged: size - (all?.n ?? 0), behind: waiting?.n ?? 0, drainMs };
+}
+
+const part = createPart();
+export type ActionServer = typeof part.calls;
+answerCalls(part.calls, part.close);

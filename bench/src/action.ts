@@ -1,0 +1,133 @@
+/**
+ * `npm run bench:action`: one governed HTTP action (100 Cedar policies, two durable receipts) against the
+ * same call through the same server process ungoverned. Callers, server and receiver are processes of their
+ * own. Ends with 1 when an action, a receipt, a leaf of the log or a call is missing or double.
+ */
+import { mkdir, readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import type { ActionLoad, Target } from "./action-load.ts";
+import type { ActionReceiver } from "./action-receiver.ts";
+import { type ActionLevel, type ActionResult, actionJson, actionTable, problemsOf } from "./action-report.ts";
+import type { ActionServer, ServerFacts } from "./action-server.ts";
+import { connection, order, type Setup, setUp } from "./action-setup.ts";
+import { type Cell, type Measured, medianOf } from "./closed-loop.ts";
+import { type Databases, startDatabases } from "./databases.ts";
+import { type Options, readOptions, type Store } from "./options.ts";
+import { type Part, startPart } from "./part.ts";
+import { type ProfileSummary, summarize } from "./profiler.ts";
+import { caution, machineFacts, renderFacts } from "./report.ts";
+
+const profiles = fileURLToPath(new URL("../profiles/", import.meta.url));
+
+const targets = (server: ServerFacts, { agentKey }: Setup): { plain: Target; governed: Target } => ({
+  plain: {
+    url: `${server.plainUrl}/`,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(order),
+    status: 201,
+    holds: '"shipmentId":"S-1"',
+  },
+  governed: {
+    url: `${server.url}/v1/actions`,
+    headers: { "content-type": "application/json", authorization: `Bearer ${agentKey}` },
+    body: JSON.stringify({
+      connection,
+      operation: "http.request",
+      input: { path: "/shipments", body: order },
+    }),
+    status: 202,
+    holds: '"state":"completed"',
+  },
+});
+
+interface Bench {
+  readonly server: Part<ActionServer>;
+  readonly load: Part<ActionLoad>;
+  readonly plain: Target;
+  readonly governed: Target;
+  /** How many calls of each kind there were, warm-ups included. */
+  readonly sent: { plain: number; governed: number };
+}
+
+/** With the CPU time of the server's process in place of the callers'. */
+async function measure(bench: Bench, kind: "plain" | "governed", cell: Cell): Promise<Measured> {
+  const before = await bench.server.call("cpu");
+  const measured = await bench.load.call("cell", cell, bench[kind]);
+  bench.sent[kind] += measured.count;
+  return { ...measured, cpuUs: ((await bench.server.call("cpu")) - before) / measured.count };
+}
+
+async function measureLevel(
+  bench: Bench,
+  clients: number,
+  options: Options,
+  profileTo: string | undefined,
+): Promise<ActionLevel> {
+  const cell: Cell = { clients, seconds: options.seconds };
+  const warm: Cell = { clients, seconds: 0.5 };
+  const plain: Measured[] = [];
+  const governed: Measured[] = [];
+  for (let round = 1; round <= options.rounds; round++) {
+    await measure(bench, "plain", warm);
+    plain.push(await measure(bench, "plain", cell));
+    await measure(bench, "governed", warm);
+    const profiled = profileTo !== undefined && round === options.rounds;
+    if (profiled) await bench.server.startProfile();
+    governed.push(await measure(bench, "governed", cell));
+    if (profiled) await bench.server.stopProfile(profileTo);
+  }
+  return { clients, plain: medianOf(plain), governed: medianOf(governed) };
+}
+
+async function measureStore(
+  store: Store,
+  databases: Databases,
+  options: Options,
+  say: (text: string) => void,
+): Promise<ActionResult> {
+  await using receiver = startPart<ActionReceiver>("action-receiver");
+  await using server = startPart<ActionServer>("action-server");
+  await using load = startPart<ActionLoad>("action-load");
+  const receiverUrl = await receiver.call("open");
+  const database = store === "postgres" ? await databases.create("oars") : null;
+  const facts = await server.call("open", database, receiverUrl);
+  const setup = await setUp(facts.url, facts.adminKey, receiverUrl);
+  const bench = { server, load, ...targets(facts, setup), sent: { plain: 0, governed: 0 } };
+  await measure(bench, "governed", { clients: 16, seconds: 1 });
+  const levels: ActionLevel[] = [];
+  const summaries: ProfileSummary[] = [];
+  for (const clients of options.clients) {
+    say(`${store}, ${clients} clients ...`);
+    const path = options.cpuProf ? `${profiles}action-${store}-${clients}.cpuprofile` : undefined;
+    levels.push(await measureLevel(bench, clients, options, path));
+    if (path) summaries.push(summarize(JSON.parse(await readFile(path, "utf8")), 40));
+  }
+  const counts = await server.call("counts", setup.tenantId);
+  const problems = problemsOf(bench.sent, counts, await receiver.call("count"));
+  return { store, facts: facts.store, levels, summaries, counts, problems };
+}
+
+async function main(): Promise<number> {
+  const options = readOptions({
+    full: { clients: [1, 16, 64], seconds: 5, rounds: 3 },
+    quick: { clients: [1, 16], seconds: 2, rounds: 3 },
+  });
+  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  const machine = machineFacts();
+  if (options.cpuProf) await mkdir(profiles, { recursive: true });
+  await using databases = await startDatabases();
+  const postgres = await databases.facts();
+  const results: ActionResult[] = [];
+  for (const store of options.stores) results.push(await measureStore(store, databases, options, say));
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(actionJson({ machine, postgres }, results), null, 2)}\n`);
+  } else {
+    const head = [`machine: ${renderFacts(machine)}`, `PostgreSQL: ${renderFacts(postgres)}`, caution];
+    process.stdout.write(`${[...head, ...results.map(actionTable)].join("\n\n")}\n`);
+  }
+  const problems = results.flatMap((result) => result.problems);
+  for (const problem of problems) say(problem);
+  return problems.length > 0 ? 1 : 0;
+}
+
+process.exitCode = await main();
