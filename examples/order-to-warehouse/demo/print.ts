@@ -28,7 +28,8 @@ const lineWidth = 100;
 
 export function createPrinter(out: Output): Printer {
   const live = out.isTTY === true;
-  const paint = (code: number, text: string): string => (live ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const coloured = live && !process.env.NO_COLOR; // no-color.org
+  const paint = (code: number, text: string): string => (coloured ? `\u001b[${code}m${text}\u001b[0m` : text);
   let steps = 0;
   const line = (text: string): void => {
     out.write(`${live ? "\u001b[2K\r" : ""}${text}\n`);
