@@ -2,6 +2,8 @@
  * Worker registry: which processes are alive, by the database clock.
  * J3 a worker silent for `deadAfterMs` is declared dead once, by one process, and every death hook runs in
  *    that same transaction under the worker's exclusive lock.
+ *    What a worker still took on after that, because it had been paused, is handed on by the same hooks when it
+ *    stops or when another process starts: hooks must be repeatable.
  * J4 after its death is committed no batch that the worker fenced with `fence` can commit unchecked: batches
  *    hold the worker's lock shared, and read what they guard after taking it.
  */
@@ -61,6 +63,7 @@ export function createWorkers(deps: WorkersDeps): Workers {
     },
     start: async () => {
       await register(deps.db, id);
+      for (const dead of await findDead(deps.db)) await runHooks(deps.db, dead.id, hooks);
       await reap(deps.db, id, deps.exclusive ? 0 : deadAfterMs, hooks);
       loop();
     },
@@ -96,9 +99,12 @@ async function reap(
   for (const worker of silent) await declareDead(db, worker.id, deadAfterMs, hooks);
 }
 
-/** A worker that leaves in good order hands back what it still holds in the same way. */
-const bury = (db: Database, id: string, hooks: readonly DeathHook[]): Promise<void> =>
-  declareDead(db, id, -60_000, hooks);
+/** Those that may have left something behind after their death was noted; older ones have nothing any more. */
+const findDead = (db: Database): Promise<{ id: string }[]> =>
+  db.system.query(sql`/* jobs.findDead */ select id from worker where dead_at > now() - interval '1 day'`);
+
+const lock = (tx: Tx, id: string): Promise<unknown> =>
+  tx.query(sql`/* jobs.lockWorker */ select pg_advisory_xact_lock(${workerLock(id)}::bigint)`);
 
 const declareDead = (
   db: Database,
@@ -107,11 +113,27 @@ const declareDead = (
   hooks: readonly DeathHook[],
 ): Promise<void> =>
   db.system.tx(async (tx) => {
-    await tx.query(sql`/* jobs.lockWorker */ select pg_advisory_xact_lock(${workerLock(id)}::bigint)`);
+    await lock(tx, id);
     const died = await tx.query(sql`/* jobs.markDead */
       update worker set dead_at = now() where id = ${id} and dead_at is null
         and beat_at <= now() - make_interval(secs => ${deadAfterMs / 1000}) returning id`);
     if (died.length === 0) return; // it beat again, or another process was first
+    for (const hook of hooks) await hook(tx, id);
+  });
+
+const runHooks = (db: Database, id: string, hooks: readonly DeathHook[]): Promise<void> =>
+  db.system.tx(async (tx) => {
+    await lock(tx, id);
+    for (const hook of hooks) await hook(tx, id);
+  });
+
+/** A worker that leaves hands back what it holds in the same way, also when it was declared dead before. */
+const bury = (db: Database, id: string, hooks: readonly DeathHook[]): Promise<void> =>
+  db.system.tx(async (tx) => {
+    await lock(tx, id);
+    await tx.query(
+      sql`/* jobs.leave */ update worker set dead_at = now() where id = ${id} and dead_at is null`,
+    );
     for (const hook of hooks) await hook(tx, id);
   });
 
