@@ -2,7 +2,7 @@
  * Entry of every benchmark: `node bench/run.mjs <name> [options]`. Installs the peers of bench/package.json
  * where they are missing, then runs the TypeScript with the Node of the repository.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -32,8 +32,8 @@ if (needsInstall()) {
 const ours = join(bench, "..", "node_modules", ".bin", "node");
 const node = process.platform !== "win32" && existsSync(ours) ? ours : process.execPath;
 const args = ["--conditions=oars-source", join(bench, "src", `${name}.ts`), ...rest];
-const { status, signal } = spawnSync(node, args, { stdio: "inherit" });
-process.exit(signal === null ? (status ?? 1) : 130);
+process.on("SIGINT", () => {}); // the benchmark puts everything away first
+spawn(node, args, { stdio: "inherit" }).on("exit", (code) => process.exit(code ?? 1));
 
 /** A peer is missing, or installed in another version than the one that package.json names. */
 function needsInstall() {

@@ -2,7 +2,6 @@
  * Part: the real server, embedded or on PostgreSQL, and beside it in the same process an endpoint that
  * forwards a body through the same dialer and returns the answer: no policy, no database, no receipts.
  */
-import { rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { loadConfig, loadOrCreateKeys } from "../../apps/server/src/platform/config/index.ts";
 import { sql } from "../../apps/server/src/platform/db/index.ts";
@@ -35,15 +34,13 @@ export interface ActionCounts {
 
 function createPart() {
   let serving: Serving | undefined;
-  let dataDir: string | undefined;
   const required = (): Serving => {
     if (!serving) throw new Error("open comes first");
     return serving;
   };
   const calls = {
     open: async (url: string | null, receiverUrl: string): Promise<ServerFacts> => {
-      dataDir = await temporaryDirectory("server");
-      const started = await start(url, dataDir);
+      const started = await start(url, await temporaryDirectory("server"));
       serving = started.serving;
       const { app } = serving;
       const [store] = await app.db.system.query<Record<string, string>>(
@@ -59,11 +56,7 @@ function createPart() {
     },
     counts: (tenantId: string): Promise<ActionCounts> => count(required(), parseId("tenant", tenantId) ?? ""),
   };
-  const close = async (): Promise<void> => {
-    await serving?.stop();
-    if (dataDir) await rm(dataDir, { recursive: true, force: true });
-  };
-  return { calls, close };
+  return { calls, close: async () => serving?.stop() };
 }
 
 async function start(url: string | null, dataDir: string): Promise<{ serving: Serving; adminKey: string }> {

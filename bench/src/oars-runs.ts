@@ -2,7 +2,6 @@
  * Part: this repository's engine. The whole server without a door, a flow of five durable no-op steps
  * published through the flows room, runs started as triggers start them.
  */
-import { rm } from "node:fs/promises";
 import { type App, compose } from "../../apps/server/src/compose.ts";
 import type { CompiledFlow } from "../../apps/server/src/orchestrate/flows/index.ts";
 import type { Caller } from "../../apps/server/src/platform/access/index.ts";
@@ -26,7 +25,6 @@ interface Opened {
   readonly app: App;
   readonly admin: Caller;
   readonly flow: CompiledFlow;
-  readonly dataDir: string;
 }
 
 function createPart() {
@@ -52,11 +50,7 @@ function createPart() {
       }),
     totals: async (): Promise<RunTotals> => ({ ended, ...(await count(required().app)) }),
   };
-  const close = async (): Promise<void> => {
-    await opened?.app.stop();
-    if (opened) await rm(opened.dataDir, { recursive: true, force: true });
-  };
-  return { calls, close };
+  return { calls, close: async () => opened?.app.stop() };
 }
 
 async function open(url: string | null): Promise<Opened> {
@@ -73,7 +67,7 @@ async function open(url: string | null): Promise<Opened> {
   const admin = await app.access.authenticate(`Bearer ${first.apiKey}`, undefined);
   await app.start();
   const { hash } = await app.flows.publish(admin, flowText);
-  return { app, admin, flow: await app.flows.compiled(admin.tenantId, hash), dataDir };
+  return { app, admin, flow: await app.flows.compiled(admin.tenantId, hash) };
 }
 
 /** Five steps tell of their entries five times: after each of four barriers, and with the end of the run. */

@@ -28,6 +28,9 @@ export function startPart<C extends Calls>(name: string): Part<C> {
   const file = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
   const child = fork(file, { stdio: ["ignore", "ignore", "inherit", "ipc"], serialization: "advanced" });
   const ask = questions(child, name);
+  const letGo = (): void => void (child.connected && child.disconnect());
+  process.once("SIGINT", letGo); // what waits for the part fails then, and everything is put away
+  child.once("exit", () => process.off("SIGINT", letGo));
   return {
     call: (call, ...args) => ask(call, args) as never, // typed by the calls of the part
     startProfile: async () => void (await ask("startProfile", [])),
@@ -71,22 +74,20 @@ async function end(child: ChildProcess): Promise<void> {
 export function answerCalls(calls: Calls, close: () => Promise<void>): void {
   const profiler = createProfiler();
   const all: Calls = { ...calls, startProfile: profiler.start, stopProfile: profiler.stop };
+  const reply = (message: Reply): void => void (process.connected && process.send?.(message));
   process.on("message", async ({ id, name, args }: Question) => {
     try {
-      const value = await all[name]?.(...(args as never[])); // the parent's types fit
-      process.send?.({ id, value } satisfies Reply);
+      reply({ id, value: await all[name]?.(...(args as never[])) }); // the parent's types fit
     } catch (error) {
-      process.send?.({ id, error: error instanceof Error ? `${error.stack}` : `${error}` } satisfies Reply);
+      reply({ id, error: error instanceof Error ? `${error.stack}` : `${error}` });
     }
   });
   process.on("SIGINT", () => {}); // a terminal sends it to everybody; the parent decides
   process.once("disconnect", () => {
+    process.once("uncaughtException", () => process.exit(1)); // nobody listens to what a broken end says
     close().then(
       () => process.exit(0),
-      (error) => {
-        console.error(error);
-        process.exit(1);
-      },
+      () => process.exit(1),
     );
   });
 }

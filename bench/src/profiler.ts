@@ -33,6 +33,9 @@ export interface ProfileSummary {
   readonly inclusive: readonly Cost[];
 }
 
+/** Waiting, and starting the profiler itself. */
+const ignored = new Set(["(idle)", "post"]);
+
 /** The functions that cost most, named `function file:line`. */
 export function summarize(profile: Profiler.Profile, count: number): ProfileSummary {
   const selfUs = new Map<number, number>();
@@ -50,7 +53,7 @@ export function summarize(profile: Profiler.Profile, count: number): ProfileSumm
     const name = nameOf(node);
     const us = selfUs.get(node.id) ?? 0;
     const path = new Set(above).add(name);
-    if (node.callFrame.functionName !== "(idle)") {
+    if (!ignored.has(node.callFrame.functionName)) {
       busy += us;
       add(self, name, us);
       for (const one of path) add(inclusive, one, us);

@@ -4,7 +4,6 @@
  * no row-level security. Six dependent commits per run, as five barriers need, or all rows in one commit.
  */
 
-import { rm } from "node:fs/promises";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import {
@@ -86,16 +85,12 @@ async function openServer(url: string): Promise<Store> {
 }
 
 async function openEmbedded(): Promise<Store> {
-  const dataDir = await temporaryDirectory("raw");
-  const pglite = await PGlite.create({ dataDir });
+  const pglite = await PGlite.create({ dataDir: await temporaryDirectory("raw") });
   await migrate(ownerOfPglite(pglite), await readMigrations(migrationsDir));
   return {
     lanes: [async (_name, text, values) => void (await pglite.query(text, values))],
     count: async (text) => Number((await pglite.query<{ n: number }>(text)).rows[0]?.n),
-    close: async () => {
-      await pglite.close();
-      await rm(dataDir, { recursive: true, force: true });
-    },
+    close: () => pglite.close(),
   };
 }
 
