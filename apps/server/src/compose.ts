@@ -12,7 +12,7 @@ import { type Access, createAccess, createIdempotency, type Idempotency } from "
 import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase } from "#platform/db";
 import { createOutbox, createTicker, createWorkers, type Outbox, workerLock } from "#platform/jobs";
-import { newId, systemClock } from "#platform/kernel";
+import { formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
@@ -135,6 +135,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
       metrics.runs.with(flow, status).inc();
       metrics.runDuration.with(flow, status).observe(ms / 1000);
     },
+    onTakeover: (from, count) =>
+      log.info(
+        { worker: formatId("worker", from), runs: count },
+        "runs of a worker that is gone are queued again",
+      ),
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });

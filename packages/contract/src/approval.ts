@@ -17,6 +17,7 @@ export const decideApprovalRequest = z
 export const approvalVote = z
   .object({
     principalId,
+    principalName: z.string(),
     decision: approvalDecision,
     roles: z.array(z.string()).meta({ description: "Roles that the voter held when voting." }),
     reason: z.string(),
@@ -34,6 +35,7 @@ export const approval = z
     state: approvalState,
     requirements: z.array(z.object({ role: z.string(), quorum: z.int() })),
     requestedBy: principalId,
+    requestedByName: z.string(),
     subject: z.object({
       tool: z.string(),
       target: z.string(),

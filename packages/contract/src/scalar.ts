@@ -30,6 +30,7 @@ export const stepError = z
   .object({
     code: z.string(),
     message: z.string(),
+    step: z.string().optional().meta({ description: "The step that failed, where there is one." }),
     retry: z.enum(["terminal", "retryable"]).optional(),
     retryAfterMs: z.number().optional(),
     line: z.int().optional(),

@@ -55,6 +55,7 @@ const roles = ["approver", "admin", "auditor"] as const;
 const role = fc.constantFrom(...roles);
 const vote: fc.Arbitrary<Vote> = fc.record({
   principalId: fc.constantFrom("p1", "p2", "p3", "p4"),
+  principalName: fc.constant(""),
   vote: fc.constantFrom("approve" as const, "reject" as const),
   roles: fc.uniqueArray(role),
   reason: fc.constant(""),
@@ -93,6 +94,7 @@ describe("a quorum", () => {
     const rejecting = { role: "approver", quorum: 1 };
     const no = (principalId: string): Vote => ({
       principalId,
+      principalName: "",
       vote: "reject",
       roles: ["approver"],
       reason: "",

@@ -35,6 +35,7 @@ export interface Requirement {
 
 export interface Vote {
   readonly principalId: string;
+  readonly principalName: string;
   readonly vote: "approve" | "reject";
   /** Roles that the voter held when voting. */
   readonly roles: readonly string[];
@@ -61,6 +62,7 @@ export interface Approval {
   readonly state: ApprovalState;
   readonly requirements: readonly Requirement[];
   readonly requesterId: string;
+  readonly requesterName: string;
   readonly subject: Subject;
   readonly reason: string;
   readonly expiresAt: Date;

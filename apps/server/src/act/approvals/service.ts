@@ -79,11 +79,14 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
       requirePermission(caller, "approvals:read");
       const found = await deps.db.read(caller.tenantId, (db) => store.findApproval(db, caller.tenantId, id));
       if (!found) throw new OarsError("APPROVAL_NOT_FOUND");
-      return found;
+      return toView(found);
     },
-    list: (caller, filter) => {
+    list: async (caller, filter) => {
       requirePermission(caller, "approvals:read");
-      return deps.db.read(caller.tenantId, (db) => store.listApprovals(db, caller.tenantId, filter));
+      const rows = await deps.db.read(caller.tenantId, (db) =>
+        store.listApprovals(db, caller.tenantId, filter),
+      );
+      return rows.map(toView);
     },
     load: (tenantId, id) => deps.db.read(tenantId, (db) => store.findApproval(db, tenantId, id)),
     cancelFor: (tx, tenantId, actionIds) => cancelFor(deps, tx, tenantId, actionIds),
@@ -139,8 +142,13 @@ async function decide(
     const after: Approval = { ...approval, votes, state: next };
     if (next !== approval.state) await resolve(deps, tx, set, caller.tenantId, approval.state, after);
     await applyWrites(tx, set);
-    return after;
+    return toView({ ...approval, ...after });
   });
+}
+
+/** Who may not vote stays inside; an approval whose time is up says so, also before the timer has come by. */
+function toView({ excluded: _excluded, expired, ...approval }: store.LockedApproval): Approval {
+  return expired && approval.state === "pending" ? { ...approval, state: "expired" } : approval;
 }
 
 /** [A1] Order matters to the caller: a closed approval is told first, then why this principal may not vote. */
@@ -193,7 +201,7 @@ async function addVote(
     receiptDigest: receipt.digest,
   };
   await store.insertVote(tx, vote);
-  return { ...vote, at: new Date() };
+  return { ...vote, principalName: caller.principalName, at: new Date() };
 }
 
 /** [A2] Moves the approval, signs what became of it and tells who waits for the action. */

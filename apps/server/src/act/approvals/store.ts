@@ -1,4 +1,4 @@
-import { type Db, defineWrite, nothing, sql, type Tx, uniqueViolation } from "#platform/db";
+import { type Db, defineWrite, nothing, type Sql, sql, type Tx, uniqueViolation } from "#platform/db";
 import { OarsError } from "#platform/kernel";
 import type { Approval, ApprovalState, Vote } from "./domain.ts";
 
@@ -55,14 +55,18 @@ export interface LockedApproval extends Approval {
   readonly expired: boolean;
 }
 
+const nameOf = (id: Sql): Sql =>
+  sql`coalesce((select p.name from principal p where p.tenant_id = a.tenant_id and p.id = ${id}), '')`;
+
 const columns = sql`a.id, a.action_id as "actionId", a.action_digest as "actionDigest", a.state, a.requirements,
-  a.requester_id as "requesterId", a.excluded, a.subject, a.reason, a.expires_at as "expiresAt",
+  a.requester_id as "requesterId", ${nameOf(sql`a.requester_id`)} as "requesterName", a.excluded, a.subject, a.reason, a.expires_at as "expiresAt",
   a.created_at as "createdAt", a.resolved_at as "resolvedAt", a.expires_at <= now() as expired`;
 
 async function withVotes(db: Db, tenantId: string, rows: readonly Row[]): Promise<LockedApproval[]> {
   if (rows.length === 0) return [];
   const votes = await db.query<Vote & { approvalId: string }>(sql`/* approvals.readVotes */
-    select v.approval_id as "approvalId", v.principal_id as "principalId", v.vote, v.roles, v.reason,
+    select v.approval_id as "approvalId", v.principal_id as "principalId",
+      coalesce((select p.name from principal p where p.tenant_id = v.tenant_id and p.id = v.principal_id), '') as "principalName", v.vote, v.roles, v.reason,
       v.receipt_digest as "receiptDigest", v.created_at as at
     from approval_vote v where v.tenant_id = ${tenantId} and v.approval_id = any(${rows.map((r) => r.id)}::uuid[])
     order by v.created_at, v.id`);

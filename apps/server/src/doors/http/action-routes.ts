@@ -32,14 +32,16 @@ const toAction = ({ tenantId: _, timeoutMs: __, principalId, http, ...a }: Actio
   httpStatus: http,
 });
 
-const toApproval = ({ requesterId, votes, ...a }: Approval) => ({
+const toApproval = ({ requesterId, requesterName, votes, ...a }: Approval) => ({
   ...a,
   id: shown("approval", a.id),
   actionId: shown("action", a.actionId),
   requestedBy: shown("principal", requesterId),
+  requestedByName: requesterName,
   subject: { ...a.subject, runId: shownOrNull("run", a.subject.runId) },
-  votes: votes.map(({ vote, principalId, roles, reason, receiptDigest, at }) => ({
+  votes: votes.map(({ vote, principalId, principalName, roles, reason, receiptDigest, at }) => ({
     principalId: shown("principal", principalId),
+    principalName,
     decision: vote,
     roles,
     reason,

@@ -29,6 +29,8 @@ export interface EngineDeps extends Omit<ExecutionDeps, "committer" | "onTimer" 
   readonly maxConcurrency: number;
   readonly onRun: (flow: string, status: ExecutionEnd, ms: number) => void;
   readonly onQueueWait: (kind: string, ms: number) => void;
+  /** Runs of a worker that died or left are queued again. */
+  readonly onTakeover: (workerId: string, runs: number) => void;
   readonly onError: (error: unknown, what: string) => void;
 }
 
@@ -53,6 +55,7 @@ export interface Engine {
 const idleMs = 2000;
 const busyMs = 20;
 const timerIdleMs = 1000;
+const minTimerMs = 5;
 
 export function createEngine(deps: EngineDeps): Engine {
   const inHand = new Map<string, RunExecution>();
@@ -178,7 +181,7 @@ export function createEngine(deps: EngineDeps): Engine {
       if (fired.length > 0) wake();
       next = await nextTimer(deps.db);
     }
-    return Math.min(timerIdleMs, Math.max(0, next ?? timerIdleMs));
+    return Math.min(timerIdleMs, Math.max(minTimerMs, next ?? timerIdleMs));
   };
 
   deps.outbox.on("action.ended", async (event) => {
@@ -243,7 +246,11 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     onDeath: async (tx, workerId) => {
       const requeued = await requeueOf(tx, workerId);
-      if (requeued.length > 0) tx.onCommit(wake);
+      if (requeued.length === 0) return;
+      tx.onCommit(() => {
+        deps.onTakeover(workerId, requeued.length);
+        wake();
+      });
     },
     inHand: () => inHand.size,
   };

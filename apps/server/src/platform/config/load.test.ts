@@ -31,10 +31,10 @@ describe("loadConfig", () => {
     const config = loadConfig({});
     expect(config).toMatchObject({
       env: "development",
-      http: { host: "127.0.0.1", port: 8080, publicUrl: "http://localhost:8080", bodyLimit: 1_048_576 },
+      http: { host: "127.0.0.1", port: 8080, publicUrl: "http://127.0.0.1:8080", bodyLimit: 1_048_576 },
       store: { kind: "pglite", dataDir: ".oars" },
       keys: { dataEncryption: null, jwt: null },
-      logOrigin: "localhost:8080",
+      logOrigin: "127.0.0.1:8080",
       egressAllow: [],
       warnings: [],
     });

@@ -186,7 +186,7 @@ function checkProduction(
 }
 
 function assemble(v: Values, warnings: readonly string[]): Config {
-  const publicUrl = v.OARS_PUBLIC_URL ?? `http://localhost:${v.OARS_PORT}`;
+  const publicUrl = v.OARS_PUBLIC_URL ?? `http://127.0.0.1:${v.OARS_PORT}`;
   return {
     env: v.OARS_ENV,
     dataDir: v.OARS_DATA_DIR,

@@ -102,7 +102,7 @@ export const variables = {
     aliases: ["PORT"],
     description: "The port to listen on; 0 takes a free one.",
   }),
-  OARS_PUBLIC_URL: sometimes(read.webAddress, "`http://localhost:<port>`; production must set it", {
+  OARS_PUBLIC_URL: sometimes(read.webAddress, "`http://127.0.0.1:<port>`; production must set it", {
     group: "HTTP",
     description: "The address under which callers reach this server; links and the log origin carry it.",
   }),
