@@ -1,0 +1,350 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type PlayedServer, playServer, type Reply } from "../../../packages/sdk/testing/played-server.ts";
+import { type Cli, createCli, type Ended } from "../testing/run-cli.ts";
+
+const id = "01j9zr3c4kf8w9m2x5q7t0v1ab";
+const at = "2026-01-05T09:30:00.000Z";
+const answers: Record<string, unknown> = {};
+let server: PlayedServer;
+let cli: Cli;
+
+beforeAll(async () => {
+  server = await playServer((asked, reply) => {
+    const answer = answers[`${asked.method} ${asked.url}`];
+    if (typeof answer === "function") (answer as (reply: Reply) => void)(reply);
+    else if (answer === undefined) reply.problem(404, "ROUTE_NOT_FOUND");
+    else reply.send(200, answer);
+  });
+  cli = createCli({ OARS_URL: server.url, OARS_KEY: "oars_key" });
+});
+afterAll(() => server.close());
+beforeEach(() => {
+  server.asked.length = 0;
+  for (const key of Object.keys(answers)) delete answers[key];
+});
+
+const sent = (): string[] => server.asked.map((a) => `${a.method} ${a.url} ${a.body}`.trim());
+const put = (name: string, text: string) => writeFile(join(cli.folder, name), text);
+const page = (items: readonly unknown[], nextCursor: string | null = null) => ({ items, nextCursor });
+
+const policy = {
+  id: `pol_${id}`,
+  version: 3,
+  name: null,
+  state: "published",
+  digest: "sha256:aa",
+  policies: 2,
+  cases: 1,
+  publishedAt: at,
+};
+const approval = {
+  id: `apr_${id}`,
+  actionId: `act_${id}`,
+  state: "pending",
+  requirements: [{ role: "approver", quorum: 1 }],
+  subject: {
+    tool: "wms/http.request",
+    target: "t",
+    environment: "prod",
+    risk: 40,
+    facts: {},
+    runId: `run_${id}`,
+    step: "ship",
+  },
+  votes: [],
+  createdAt: at,
+  expiresAt: at,
+};
+
+describe("a list", () => {
+  it("is a table for people, that says how to go on", async () => {
+    answers["GET /v1/secrets"] = page([{ name: "orders\u001b[2J", version: 2, updatedAt: at }]);
+    answers["GET /v1/policies?limit=1&cursor=abc"] = page([policy], "next");
+    expect((await cli("secret list")).out).toMatch(
+      /^name {8}version {2}changed\norders�\[2J {2}2 {8}2026-01-05 09:30:00 UTC \(\d+ \w+ ago\)\n$/,
+    );
+    const { out } = await cli("policy list --limit 1 --cursor abc");
+    expect(out).toMatch(/^3 {8}published {8}2 {9}1 /m);
+    expect(out).toContain("There are more: add --cursor next");
+  });
+
+  it("is the server's answer for programs", async () => {
+    answers["GET /v1/runs?limit=50&status=failed&flow=orders"] = page([{ id: `run_${id}` }], "c");
+    const { out } = await cli("run list --status failed --flow orders --json");
+    expect(JSON.parse(out)).toEqual(page([{ id: `run_${id}` }], "c"));
+  });
+
+  it.each([
+    ["secret list", "GET /v1/secrets", "oars secret set"],
+    ["connection list", "GET /v1/connections", "oars connection put"],
+    ["policy list", "GET /v1/policies?limit=50", "every action is denied"],
+    ["flow list", "GET /v1/flows?limit=50", "oars flow publish"],
+    ["run list", "GET /v1/runs?limit=50", "oars run start"],
+    ["approval list", "GET /v1/approvals?limit=50&state=pending", "Nothing waits for a person"],
+    ["approval list --state all", "GET /v1/approvals?limit=50", "no such approvals"],
+    ["action list --state failed", "GET /v1/actions?limit=50&state=failed", "no such actions"],
+    [
+      "receipts list --type action.decision",
+      "GET /v1/receipts?limit=50&type=action.decision",
+      "no such receipts",
+    ],
+  ])("%s that is empty teaches what to do", async (args, request, text) => {
+    answers[request] = page([]);
+    const { code, out } = await cli(args);
+    expect(code).toBe(0);
+    expect(out).toContain(text);
+  });
+});
+
+describe("a secret", () => {
+  beforeEach(() => {
+    answers["PUT /v1/secrets/hmac"] = { name: "hmac", version: 1 };
+  });
+
+  it("comes from standard input without its last line break, and is never printed", async () => {
+    const { code, out, err } = await cli("secret set hmac", { input: "s3cret value\n" });
+    expect(code).toBe(0);
+    expect(sent()).toEqual(['PUT /v1/secrets/hmac {"value":"s3cret value"}']);
+    expect(out + err).not.toContain("s3cret");
+  });
+
+  it("comes from --value as it is", async () => {
+    await cli(["secret", "set", "hmac", "--value", " a\n"]);
+    expect(sent()).toEqual(['PUT /v1/secrets/hmac {"value":" a\\n"}']);
+  });
+
+  it("is not stored when it is empty", async () => {
+    expect((await cli("secret set hmac", { input: "\n" })).code).toBe(2);
+    expect(sent()).toEqual([]);
+  });
+});
+
+describe("a connection", () => {
+  const stored = { name: "wms", connector: "http", environment: "prod", revision: 2 };
+
+  it("is put under the name in its file, or the one that is given", async () => {
+    answers["PUT /v1/connections/wms"] = stored;
+    answers["PUT /v1/connections/wms2"] = stored;
+    await put("c.json", '{"name":"wms","connector":"http","config":{}}');
+    expect((await cli("connection put c.json")).out).toContain("revision 2");
+    await cli("connection put - --name wms2", { input: '{"connector":"http","config":{}}' });
+    expect(sent()).toEqual([
+      'PUT /v1/connections/wms {"connector":"http","config":{}}',
+      'PUT /v1/connections/wms2 {"connector":"http","config":{}}',
+    ]);
+  });
+
+  it("is refused with the place where its JSON breaks, before anything is sent", async () => {
+    await put("c.json", '{\n  "name": "wms",\n  "config": }\n');
+    const { code, err } = await cli("connection put c.json");
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /^oars: JSON_MALFORMED: c\.json is not JSON\.\n {2}c\.json:3:13 a value must stand here\n$/,
+    );
+    expect(sent()).toEqual([]);
+  });
+});
+
+describe("a policy", () => {
+  it("is checked with its cases; invalid ones fail and name every place", async () => {
+    await put("p.cedar", "permit");
+    await put("cases.json", '[{"name":"a"}]');
+    answers["POST /v1/policies/validate"] = {
+      valid: false,
+      problems: [{ path: "cedar", code: "syntax", message: "unexpected end", line: 1, column: 7 }],
+    };
+    const { code, err } = await cli("policy validate p.cedar --cases cases.json");
+    expect(code).toBe(1);
+    expect(err).toBe("oars: INVALID: 1 problem in p.cedar.\n  p.cedar:1:7 cedar: unexpected end\n");
+    expect(sent()).toEqual(['POST /v1/policies/validate {"cedar":"permit","cases":[{"name":"a"}]}']);
+    const json = await cli("policy validate p.cedar --json");
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.out)).toMatchObject({ valid: false, problems: [{ line: 1 }] });
+  });
+
+  it("is drafted and put in force", async () => {
+    await put("p.cedar", "permit");
+    answers["POST /v1/policies"] = { ...policy, state: "draft" };
+    answers[`POST /v1/policies/pol_${id}/publish`] = policy;
+    expect((await cli("policy publish p.cedar --name orders")).out).toContain(
+      "Bundle 3 is in force: 2 policies, 1 golden",
+    );
+    expect(sent()).toEqual([
+      'POST /v1/policies {"cedar":"permit","name":"orders"}',
+      `POST /v1/policies/pol_${id}/publish {}`,
+    ]);
+  });
+});
+
+describe("a flow", () => {
+  it("is published as it is written, and told apart from one that was published before", async () => {
+    answers["POST /v1/flows"] = { flow: "f", version: "1.0.0", hash: "sha256:aa", created: true };
+    expect((await cli("flow publish -", { input: "flow: f\n" })).out).toContain("f 1.0.0 is published.");
+    expect(server.asked[0]).toMatchObject({
+      body: "flow: f\n",
+      headers: { "content-type": "application/yaml" },
+    });
+    answers["POST /v1/flows"] = { flow: "f", version: "1.0.0", hash: "sha256:aa", created: false };
+    expect((await cli("flow publish -", { input: "flow: f\n" })).out).toContain("was published before");
+  });
+
+  it("is refused with the places in its file", async () => {
+    await put("f.yaml", "flow: f\n");
+    answers["POST /v1/flows"] = (reply: Reply) => reply.problem(422, "FLOW_INVALID");
+    const { code, err } = await cli("flow publish f.yaml");
+    expect(code).toBe(1);
+    expect(err).toBe(
+      "oars: FLOW_INVALID: Detail of FLOW_INVALID.\n  f.yaml:3:7 a.b: is wrong\n  request req_played\n",
+    );
+    const json = await cli("flow publish f.yaml --json");
+    expect(JSON.parse(json.err)).toMatchObject({
+      error: { code: "FLOW_INVALID", status: 422, file: "f.yaml", errors: [{ line: 3, column: 7 }] },
+    });
+    expect(json.out).toBe("");
+  });
+});
+
+describe("a decision", () => {
+  it.each(["approve", "reject"])("to %s carries its reason and says what became of it", async (decision) => {
+    answers[`POST /v1/approvals/apr_${id}/decision`] = { ...approval, state: `${decision}d` };
+    const { out } = await cli([decision, `apr_${id}`, "--reason", "looked at it"]);
+    expect(out).toContain(`the approval is ${decision}d.\nTry next: oars run watch run_${id}\n`);
+    expect(sent()).toEqual([
+      `POST /v1/approvals/apr_${id}/decision {"decision":"${decision}","reason":"looked at it"}`,
+    ]);
+  });
+
+  it("needs a reason", async () => {
+    const { code, err } = await cli(`approve apr_${id}`);
+    expect(code).toBe(2);
+    expect(err).toContain("--reason");
+    expect(sent()).toEqual([]);
+  });
+
+  it("can be read before", async () => {
+    answers[`GET /v1/approvals/apr_${id}`] = {
+      ...approval,
+      subject: { ...approval.subject, facts: { value: 7 } },
+    };
+    const { out } = await cli(`approval show apr_${id}`);
+    expect(out).toMatch(/^needs +1 approver$/m);
+    expect(out).toMatch(/^run +run_\w+, step ship$/m);
+    expect(out).toContain('"value": 7');
+    expect(out).toContain(`Decide: oars approve apr_${id}`);
+  });
+});
+
+describe("an action in doubt", () => {
+  it("is resolved with what was found out", async () => {
+    answers[`POST /v1/actions/act_${id}/resolve`] = { id: `act_${id}`, state: "completed" };
+    const { out } = await cli([
+      "action",
+      "resolve",
+      `act_${id}`,
+      "--outcome",
+      "completed",
+      "--reason",
+      "it is there",
+    ]);
+    expect(out).toBe(`Action act_${id} is completed.\n`);
+    expect(sent()).toEqual([
+      `POST /v1/actions/act_${id}/resolve {"outcome":"completed","reason":"it is there"}`,
+    ]);
+  });
+});
+
+describe("a principal", () => {
+  const made = { id: `prn_${id}`, name: "bot", kind: "agent", roles: ["agent", "member"] };
+  let issued: Ended;
+  const create = async (key: string | null): Promise<void> => {
+    answers["POST /v1/principals"] = made;
+    answers[`POST /v1/principals/prn_${id}/keys`] = { id: `key_${id}`, key };
+    issued = await cli("principal create bot --kind agent --role agent --role member --key");
+  };
+
+  it("is created with its roles and shows its key once", async () => {
+    await create("oars_new");
+    expect(issued.out.split("oars_new")).toHaveLength(2);
+    expect(sent()[0]).toBe('POST /v1/principals {"name":"bot","kind":"agent","roles":["agent","member"]}');
+  });
+
+  it("whose key was lost on the way says which key to revoke", async () => {
+    await create(null);
+    expect(issued.out).toContain(`The answer with its key key_${id} was lost`);
+  });
+});
+
+describe("the server's health", () => {
+  it("needs no key, and fails while a check fails", async () => {
+    const checks = [{ name: "database", ok: false, detail: "no answer" }];
+    answers["GET /health/ready"] = (reply: Reply) =>
+      reply.send(503, { ready: false, version: "1.2.3", checks });
+    const { code, out } = await cli(`health --url ${server.url}`, { env: { OARS_KEY: "" } });
+    expect(code).toBe(1);
+    expect(out).toMatch(/1\.2\.3 .*NOT READY/);
+    expect(out).toMatch(/^database {2}FAILED {2}no answer$/m);
+  });
+
+  it("fails with a key that is not valid", async () => {
+    answers["GET /health/ready"] = { ready: true, version: "1", checks: [] };
+    answers["GET /v1/me"] = (reply: Reply) => reply.problem(401, "AUTH_KEY_INVALID");
+    const { code, out } = await cli("health");
+    expect(code).toBe(1);
+    expect(out).toMatch(/^credential {2}FAILED {2}AUTH_KEY_INVALID/m);
+  });
+});
+
+describe("wrong usage", () => {
+  it.each([
+    [""],
+    ["fly"],
+    ["run"],
+    ["run start"],
+    ["run list --limit 0"],
+    ["run list --limit 201"],
+    ["run list --status dancing"],
+    ["run start f --param novalue"],
+    ["run start f --timeout 1s"],
+    ["run start f --wait --timeout soon"],
+    ["principal create bot --kind robot"],
+    ["flow validate nothing.yaml"],
+  ])("%j exits with 2, says why and sends nothing", async (args) => {
+    const { code, out, err } = await cli(args === "" ? [] : args);
+    expect(code).toBe(2);
+    expect(err).not.toBe("");
+    expect(err).not.toContain("    at ");
+    expect(out).toBe("");
+    expect(sent()).toEqual([]);
+  });
+
+  it("is told apart from asking for help", async () => {
+    for (const args of ["--help", "run --help", "run start --help", "--version"]) {
+      const { code, out, err } = await cli(args);
+      expect([code, err]).toEqual([0, ""]);
+      expect(out).not.toBe("");
+    }
+  });
+});
+
+it("a server that is not there is one line that says what to change", async () => {
+  const gone = await playServer(() => {});
+  await gone.close();
+  const { code, err } = await cli("run list", { env: { OARS_URL: gone.url } });
+  expect(code).toBe(1);
+  expect(err).toBe(
+    `oars: CLIENT_UNREACHABLE: ${gone.url} gave no answer (ECONNREFUSED).\n  Start the server there, or name another one with OARS_URL or oars login --url URL.\n`,
+  );
+});
+
+it("bin/oars.mjs runs the sources in a checkout and passes the exit code on", async () => {
+  const command = [join(import.meta.dirname, "../bin/oars.mjs")];
+  answers["GET /v1/secrets"] = page([]);
+  expect((await cli("secret list", { command })).out).toContain("There are no secrets");
+  const { code, err } = await cli("run show nothing", { command });
+  expect([code, err]).toEqual([
+    1,
+    "oars: ROUTE_NOT_FOUND: Detail of ROUTE_NOT_FOUND.\n  line 3:7 a.b: is wrong\n  request req_played\n",
+  ]);
+});

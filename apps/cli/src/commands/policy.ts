@@ -1,0 +1,124 @@
+import type { PolicyBundle, PolicyValidation } from "@oars/sdk";
+import type { Command } from "commander";
+import { addCommand, addGroup, type CommandHost, type PageOptions, pageOf, pageOptions } from "../command.ts";
+import { aboutFile, RefusedError } from "../failure.ts";
+import { parseJson, parseJsonObject, readSource } from "../files.ts";
+import { more } from "../paging.ts";
+import type { Session } from "../session.ts";
+import { block, clip, fields, table } from "../text.ts";
+import { when } from "../time.ts";
+
+interface BundleOptions {
+  readonly cases?: string;
+  readonly name?: string;
+}
+
+export function addPolicy(program: Command, host: CommandHost): void {
+  const policy = addGroup(program, "policy", "Policy bundles: Cedar text with golden cases");
+  const bundle = (command: Command): Command =>
+    command
+      .option("--cases <file>", "JSON list of golden cases, which must hold")
+      .option("--name <name>", "a name for people")
+      .addHelpText("after", "\nFILE is Cedar text, or with the ending .json a bundle {name, cedar, cases}.");
+  bundle(addCommand(policy, host, "validate <file>", "Check a bundle; nothing is stored", validate));
+  bundle(addCommand(policy, host, "publish <file>", "Check a bundle and put it in force", publish));
+  pageOptions(addCommand(policy, host, "list", "List bundles, newest first", list));
+  addCommand(policy, host, "show <id>", "Show a bundle with its text", show);
+}
+
+async function readBundle(session: Session, options: BundleOptions, file: string): Promise<PolicyBundle> {
+  const text = await readSource(file, session.terminal);
+  const bundle = file.endsWith(".json")
+    ? (parseJsonObject(text, file) as unknown as PolicyBundle) // the server checks it and names every problem
+    : { cedar: text };
+  const cases = options.cases === undefined ? {} : { cases: await readCases(session, options.cases) };
+  return { ...bundle, ...cases, ...(options.name === undefined ? {} : { name: options.name }) };
+}
+
+async function readCases(session: Session, file: string): Promise<Record<string, unknown>[]> {
+  const value = parseJson(await readSource(file, session.terminal), file);
+  const list = Array.isArray(value) ? value : (value as { cases?: unknown } | null)?.cases; // {cases: […]} too
+  if (Array.isArray(list)) return list as Record<string, unknown>[]; // the server checks each case
+  throw new RefusedError("POLICY_CASES", `${file} must hold a JSON list of cases.`, [], file);
+}
+
+async function validate(session: Session, options: BundleOptions, file: string): Promise<number> {
+  const client = await session.client();
+  const found = await client.policies.validate(await readBundle(session, options, file));
+  return showValidation(session, found, file, "The bundle is valid");
+}
+
+/** Invalid is an answer: it goes to standard output for programs and fails for people. */
+export function showValidation(
+  session: Session,
+  found: Pick<PolicyValidation, "valid" | "problems">,
+  file: string,
+  praise: string,
+): number {
+  if (!found.valid && !session.json) {
+    const count = found.problems.length;
+    throw new RefusedError(
+      "INVALID",
+      `${count} ${count === 1 ? "problem" : "problems"} in ${file}.`,
+      found.problems,
+      file,
+    );
+  }
+  session.show(found, () => `${praise}.\n`);
+  return found.valid ? 0 : 1;
+}
+
+async function publish(session: Session, options: BundleOptions, file: string): Promise<void> {
+  const client = await session.client();
+  const draft = await aboutFile(file, client.policies.create(await readBundle(session, options, file)));
+  const inForce = await client.policies.publish(draft.id);
+  session.show(
+    inForce,
+    () =>
+      `Bundle ${inForce.version} is in force: ${inForce.policies} policies, ${inForce.cases} golden cases.\n` +
+      fields([
+        ["id", inForce.id],
+        ["digest", inForce.digest],
+      ]),
+  );
+}
+
+async function list(session: Session, options: PageOptions): Promise<void> {
+  const page = await (await session.client()).policies.list(pageOf(options)).page();
+  session.show(page, () =>
+    page.items.length === 0
+      ? "There are no policies, so every action is denied. Add some: oars policy publish FILE\n"
+      : table([
+          ["version", "state", "name", "policies", "cases", "published", "id"],
+          ...page.items.map((p) => [
+            String(p.version),
+            p.state,
+            clip(p.name ?? "", 40),
+            String(p.policies),
+            String(p.cases),
+            when(p.publishedAt, session.now()) ?? "-",
+            p.id,
+          ]),
+        ]) + more(page),
+  );
+}
+
+async function show(session: Session, _options: object, id: string): Promise<void> {
+  const found = await (await session.client()).policies.get(id);
+  session.show(
+    found,
+    () =>
+      fields([
+        ["id", found.id],
+        ["version", String(found.version)],
+        ["name", found.name],
+        ["state", found.state],
+        ["digest", found.digest],
+        ["created", when(found.createdAt, session.now())],
+        ["published", when(found.publishedAt, session.now())],
+        ["retired", when(found.retiredAt, session.now())],
+      ]) +
+      block("cedar", found.source.cedar) +
+      block("cases", found.source.cases?.length ? found.source.cases : undefined),
+  );
+}
