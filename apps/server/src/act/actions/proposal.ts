@@ -65,11 +65,7 @@ function bindingOf(p: Proposal, connection: Connection, shape: ActionShape, args
     protocol: p.origin ? "workflow" : "rest",
     server: connection.name,
     tool: shape.tool,
-    tool_def: digestOf({
-      connector: connection.connector,
-      config: connection.config,
-      environment: connection.environment,
-    }),
+    tool_def: definitionDigest(connection),
     operation: p.operation,
     target: shape.target,
     args,
@@ -77,6 +73,18 @@ function bindingOf(p: Proposal, connection: Connection, shape: ActionShape, args
     chain: chainOf(p.caller),
     env: connection.environment,
   };
+}
+
+/** Digest of what the tool is: taken once for each connection as it was read. */
+const definitionDigests = new WeakMap<Connection, string>();
+
+function definitionDigest(connection: Connection): string {
+  const known = definitionDigests.get(connection);
+  if (known !== undefined) return known;
+  const { connector, config, environment } = connection;
+  const digest = digestOf({ connector, config, environment });
+  definitionDigests.set(connection, digest);
+  return digest;
 }
 
 export const chainOf = (caller: Caller): string[] =>
