@@ -8,8 +8,13 @@ import { millis, type Row, renderFacts, renderTable, whole } from "./report.ts";
 /** The medians of one number of clients. */
 export interface ActionLevel {
   readonly clients: number;
+  /** As many calls as are answered. */
   readonly plain: Measured;
   readonly governed: Measured;
+  /** `rate` calls offered each second. */
+  readonly rate: number;
+  readonly pacedPlain: Measured;
+  readonly pacedGoverned: Measured;
 }
 
 export interface ActionResult {
@@ -41,8 +46,10 @@ export function problemsOf(
 
 export function actionTable({ store, facts, levels, summaries, counts, problems }: ActionResult): string {
   const rows = levels.flatMap((level): Row[] => [
-    row(level.clients, "ungoverned", level.plain, undefined),
-    row(level.clients, `governed on ${store}`, level.governed, level.plain),
+    row(level, `${level.rate}/s`, "ungoverned", level.pacedPlain, undefined),
+    row(level, `${level.rate}/s`, `governed on ${store}`, level.pacedGoverned, level.pacedPlain),
+    row(level, "all it takes", "ungoverned", level.plain, undefined),
+    row(level, "all it takes", `governed on ${store}`, level.governed, level.plain),
   ]);
   const checked =
     problems.length === 0
@@ -57,9 +64,16 @@ export function actionTable({ store, facts, levels, summaries, counts, problems 
   ].join("\n");
 }
 
-const row = (clients: number, who: string, measured: Measured, plain: Measured | undefined): Row => ({
+const row = (
+  { clients }: ActionLevel,
+  offered: string,
+  who: string,
+  measured: Measured,
+  plain: Measured | undefined,
+): Row => ({
   who,
   clients: whole(clients),
+  offered,
   "calls/s": whole(measured.perSecond),
   "p50 ms": millis(measured.p50),
   "p99 ms": millis(measured.p99),
@@ -75,8 +89,8 @@ export const actionJson = (facts: object, results: readonly ActionResult[]): obj
     ...rest,
     levels: levels.map((level) => ({
       ...level,
-      addedP50: level.governed.p50 - level.plain.p50,
-      addedP99: level.governed.p99 - level.plain.p99,
+      addedP50: level.pacedGoverned.p50 - level.pacedPlain.p50,
+      addedP99: level.pacedGoverned.p99 - level.pacedPlain.p99,
     })),
   })),
 });

@@ -25,10 +25,10 @@ function hundredPolicies(): string {
   }).join("\n");
 }
 
-/** An order as it goes to the warehouse, 330 bytes. */
-export const order = {
-  orderId: "SO-2026-118204",
-  orderValueMinor: 184_500,
+/** An order as it goes to the warehouse, 300 bytes; each call has another number and value. */
+const order = {
+  orderId: "SO-2026-{n}",
+  orderValueMinor: "{n}",
   currency: "EUR",
   customer: {
     name: "Ana Novak",
@@ -43,6 +43,10 @@ export const order = {
   ],
   deliverBy: "2026-12-04",
 };
+
+/** The text of a body that holds the order, cut where its number stands. */
+export const bodyWith = (wrap: (document: object) => object): string[] =>
+  JSON.stringify(wrap(order)).replace('"{n}"', "{n}").split("{n}");
 
 export async function setUp(url: string, adminKey: string, receiverUrl: string): Promise<Setup> {
   const ask = async <T>(method: string, path: string, body?: object): Promise<T> => {

@@ -9,7 +9,7 @@ import type { ActionLoad, Target } from "./action-load.ts";
 import type { ActionReceiver } from "./action-receiver.ts";
 import { type ActionLevel, type ActionResult, actionJson, actionTable, problemsOf } from "./action-report.ts";
 import type { ActionServer, ServerFacts } from "./action-server.ts";
-import { connection, order, type Setup, setUp } from "./action-setup.ts";
+import { bodyWith, connection, type Setup, setUp } from "./action-setup.ts";
 import { type Cell, type Measured, medianOf } from "./closed-loop.ts";
 import { type Databases, startDatabases } from "./databases.ts";
 import { type Options, readOptions, type Store } from "./options.ts";
@@ -19,22 +19,25 @@ import { caution, machineFacts, renderFacts } from "./report.ts";
 
 const profiles = fileURLToPath(new URL("../profiles/", import.meta.url));
 
+/** Fewer clients cannot offer more than this each, however fast the answers come. */
+const ratePerClient = 100;
+
 const targets = (server: ServerFacts, { agentKey }: Setup): { plain: Target; governed: Target } => ({
   plain: {
     url: `${server.plainUrl}/`,
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(order),
+    body: bodyWith((order) => order),
     status: 201,
     holds: '"shipmentId":"S-1"',
   },
   governed: {
     url: `${server.url}/v1/actions`,
     headers: { "content-type": "application/json", authorization: `Bearer ${agentKey}` },
-    body: JSON.stringify({
+    body: bodyWith((body) => ({
       connection,
       operation: "http.request",
-      input: { path: "/shipments", body: order },
-    }),
+      input: { path: "/shipments", body },
+    })),
     status: 202,
     holds: '"state":"completed"',
   },
@@ -64,19 +67,31 @@ async function measureLevel(
   profileTo: string | undefined,
 ): Promise<ActionLevel> {
   const cell: Cell = { clients, seconds: options.seconds };
+  const paced: Cell = { ...cell, rate: Math.min(options.rate, clients * ratePerClient) };
   const warm: Cell = { clients, seconds: 0.5 };
   const plain: Measured[] = [];
   const governed: Measured[] = [];
+  const pacedPlain: Measured[] = [];
+  const pacedGoverned: Measured[] = [];
   for (let round = 1; round <= options.rounds; round++) {
     await measure(bench, "plain", warm);
     plain.push(await measure(bench, "plain", cell));
+    pacedPlain.push(await measure(bench, "plain", paced));
     await measure(bench, "governed", warm);
     const profiled = profileTo !== undefined && round === options.rounds;
     if (profiled) await bench.server.startProfile();
     governed.push(await measure(bench, "governed", cell));
     if (profiled) await bench.server.stopProfile(profileTo);
+    pacedGoverned.push(await measure(bench, "governed", paced));
   }
-  return { clients, plain: medianOf(plain), governed: medianOf(governed) };
+  return {
+    clients,
+    rate: paced.rate ?? 0,
+    plain: medianOf(plain),
+    governed: medianOf(governed),
+    pacedPlain: medianOf(pacedPlain),
+    pacedGoverned: medianOf(pacedGoverned),
+  };
 }
 
 async function measureStore(
@@ -93,7 +108,7 @@ async function measureStore(
   const facts = await server.call("open", database, receiverUrl);
   const setup = await setUp(facts.url, facts.adminKey, receiverUrl);
   const bench = { server, load, ...targets(facts, setup), sent: { plain: 0, governed: 0 } };
-  await measure(bench, "governed", { clients: 16, seconds: 1 });
+  await measure(bench, "governed", { clients: 16, seconds: 3 });
   const levels: ActionLevel[] = [];
   const summaries: ProfileSummary[] = [];
   for (const clients of options.clients) {

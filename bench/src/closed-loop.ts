@@ -11,9 +11,26 @@ export interface Measured {
 export interface Cell {
   readonly clients: number;
   readonly seconds: number;
+  /** Calls offered each second, spread evenly; as many as are answered when absent. */
+  readonly rate?: number;
 }
 
 const stallMs = 60_000;
+
+/**
+ * When the next call was due. A client that comes too late, because its last call took long, starts in the
+ * past: what it kept waiting counts (Tene, "coordinated omission"). A late timer is not the contender's fault.
+ */
+function paced(rate: number, started: number): () => Promise<number> {
+  let next = 0;
+  return async () => {
+    const due = started + (next++ * 1000) / rate;
+    const wait = due - performance.now();
+    if (wait <= 0) return due;
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    return performance.now();
+  };
+}
 
 /**
  * Each client does the work again and again until the time is over; what is under way then is finished and
@@ -29,13 +46,12 @@ export async function closedLoop(
   const cpu = process.cpuUsage();
   const started = performance.now();
   const until = started + cell.seconds * 1000;
+  const turn = cell.rate === undefined ? async () => performance.now() : paced(cell.rate, started);
   const client = async (index: number): Promise<void> => {
     const units = weight(index);
-    for (let at = performance.now(); at < until; ) {
+    for (let at = await turn(); at < until; at = await turn()) {
       await work(index);
-      const now = performance.now();
-      times.push({ ms: now - at, units });
-      at = now;
+      times.push({ ms: performance.now() - at, units });
     }
   };
   await orStalled(

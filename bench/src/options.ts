@@ -8,6 +8,8 @@ export interface Options {
   readonly seconds: number;
   readonly rounds: number;
   readonly clients: readonly number[];
+  /** Calls offered each second where a benchmark paces itself. */
+  readonly rate: number;
   readonly stores: readonly Store[];
   readonly json: boolean;
   readonly cpuProf: boolean;
@@ -23,6 +25,7 @@ const help = `Options:
   --seconds N               per cell
   --rounds N                how often the contenders take turns; medians are shown
   --clients N,N             instead of the suite's
+  --rate N                  actions offered each second when latency is measured (300)
   --only postgres|pglite    one store of ours
   --cpu-prof                CPU profiles of our server in bench/profiles, with the costliest functions
   --json                    one JSON document instead of tables
@@ -45,6 +48,7 @@ function parse(suites: Suites): Options {
       seconds: { type: "string" },
       rounds: { type: "string" },
       clients: { type: "string" },
+      rate: { type: "string" },
       only: { type: "string" },
       "cpu-prof": { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -64,6 +68,7 @@ function parse(suites: Suites): Options {
     rounds: Math.ceil(positive("rounds", values.rounds, suite.rounds)),
     clients:
       values.clients?.split(",").map((text) => Math.ceil(positive("clients", text, 1))) ?? suite.clients,
+    rate: positive("rate", values.rate, 300),
     stores: chosen,
     json: values.json,
     cpuProf: values["cpu-prof"],
