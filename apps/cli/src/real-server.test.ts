@@ -55,7 +55,7 @@ it("takes an order from the first login to receipts that a stranger verifies", a
   await done(["flow", "publish", inExample("flow.yaml")]);
 
   const small = await start("01-small.xml");
-  expect(small.code).toBe(0);
+  expect(small, small.out).toMatchObject({ code: 0 });
   expect(JSON.parse(small.out)).toMatchObject({ status: "completed", output: { warehouse: "WH-SF-001" } });
 
   const malformed = await start("04-malformed.xml");
@@ -73,7 +73,7 @@ it("takes an order from the first login to receipts that a stranger verifies", a
   const ana = JSON.parse(await done("principal create ana --kind user --role approver --key --json"));
   const asAna = { env: { OARS_KEY: ana.apiKey.key } };
   expect(await cli(["approve", approval.id, ...reason], asAna)).toMatchObject({ code: 0 });
-  expect(await done(`run watch ${id}`)).toMatch(/run\.created.*step\.waiting {4}ship.*run\.completed\n$/s);
+  expect(await done(`run watch ${id}`)).toMatch(/run\.created.*step\.waiting {5}ship.*run\.completed\n$/s);
 
   await done(`receipts export ${id} --out run.json --keys-out keys.json`);
   expect(await done("verify run.json --keys keys.json")).toMatch(/ 0 tampered with, 0 undecided\n$/);

@@ -15,12 +15,12 @@ export const runTable = (runs: readonly Run[], now: Date): string =>
     ]),
   ]);
 
-/** `XML_MALFORMED at line 13, column 41: message`. */
+/** `XML_MALFORMED in step parse at line 13, column 41: message`. */
 export function renderError(error: StepError): string {
-  const { code, message, line, column, path } = error;
+  const { code, message, step, line, column, path } = error;
   const place =
     line === undefined ? "" : ` at line ${line}${column === undefined ? "" : `, column ${column}`}`;
-  return `${code}${place}${path ? ` (${path})` : ""}: ${message}`;
+  return `${code}${step ? ` in step ${step}` : ""}${place}${path ? ` (${path})` : ""}: ${message}`;
 }
 
 export function renderRun(run: RunWithSteps, now: Date): string {

@@ -124,10 +124,12 @@ describe("waiting for a run", () => {
   });
 
   it("exits with 1 when it failed, with the place of the fault", async () => {
-    answer([{ status: "failed", endedAt: at, error, steps: [{ ...step, error }] }]);
+    answer([
+      { status: "failed", endedAt: at, error: { ...error, step: "parse" }, steps: [{ ...step, error }] },
+    ]);
     const { code, out } = await cli("run start orders --wait");
     expect(code).toBe(1);
-    expect(out).toMatch(/^error +XML_MALFORMED at line 13, column 41: the tag is not closed$/m);
+    expect(out).toMatch(/^error +XML_MALFORMED in step parse at line 13, column 41: the tag is not closed$/m);
     expect(out).toMatch(/^parse {2}xml\.parse@1 {2}failed {2}1 {8}7 ms {2}XML_MALFORMED at line 13/m);
   });
 
@@ -184,6 +186,19 @@ describe("watching a run", () => {
       "AT  #2     run.completed",
       "",
     ]);
+  });
+
+  it("says what a person can do while the run waits for one", async () => {
+    play = ({ url }, reply) => {
+      const pending = { id: "act_x", approvalId: "apr_x" };
+      if (url.includes("state=pending_approval"))
+        return reply.send(200, { items: [pending], nextCursor: null });
+      if (url.startsWith("/v1/actions")) return reply.problem(403, "AUTH_FORBIDDEN");
+      reply.raw.writeHead(200, { "content-type": "text/event-stream" });
+      reply.raw.end(frame(0, "step.waiting", { step: "ship" }) + frame(1, "run.aborted"));
+    };
+    const { code, err } = await cli(`run watch ${id}`);
+    expect([code, err]).toEqual([1, "It waits for a person: oars approve apr_x --reason TEXT\n"]);
   });
 
   it("prints one JSON object per line for programs, and exits with 1 when the run failed", async () => {

@@ -91,7 +91,7 @@ describe("following a run", () => {
       [frame(0), "keep"],
       [frame(4), "end"],
     ]);
-    expect(await read({ silenceMs: 50 })).toEqual([0, 4]);
+    expect(await read({ silenceMs: 400 })).toEqual([0, 4]);
     expect(asked).toHaveLength(2);
   });
 

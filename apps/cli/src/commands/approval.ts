@@ -73,7 +73,7 @@ function render(approval: Approval, now: Date): string {
     ["tool", subject.tool],
     ["target", subject.target],
     ["environment", `${subject.environment}, risk ${subject.risk}`],
-    ["requested by", approval.requestedBy],
+    ["requested by", `${approval.requestedByName} ${approval.requestedBy}`],
     ["action", approval.actionId],
     [
       "run",
@@ -93,7 +93,7 @@ function render(approval: Approval, now: Date): string {
           ["vote", "by", "roles", "at", "reason"],
           ...votes.map((v) => [
             v.decision,
-            v.principalId,
+            v.principalName,
             v.roles.join(" "),
             when(v.at, now) ?? "",
             clip(v.reason, 80),

@@ -1,15 +1,8 @@
 import { setTimeout } from "node:timers/promises";
-import {
-  hasEnded,
-  OarsApiError,
-  type OarsClient,
-  OarsClientError,
-  type Run,
-  type RunWithSteps,
-  type StartRunRequest,
-} from "@oars/sdk";
+import { hasEnded, type OarsClient, OarsClientError, type Run, type StartRunRequest } from "@oars/sdk";
 import { UsageError } from "../failure.ts";
 import { parseJson, parseJsonObject, readSource } from "../files.ts";
+import { openQuestions } from "../open-questions.ts";
 import { renderRun } from "../run-text.ts";
 import type { Session } from "../session.ts";
 import { durationMs } from "../time.ts";
@@ -92,7 +85,7 @@ async function waitForRun(
     timeoutMs === undefined ? undefined : Math.max(0, deadline - session.now().getTime());
   for (;;) {
     const run = await client.runs.wait(id, { timeoutMs: left() });
-    const asks = hasEnded(run.status) ? [] : await openQuestions(client, run);
+    const asks = hasEnded(run.status) ? [] : await openQuestions(client, id);
     if (hasEnded(run.status) || asks.length > 0) {
       session.show(
         run,
@@ -107,24 +100,5 @@ async function waitForRun(
     if (left() === 0)
       throw new OarsClientError("CLIENT_WAIT_TIMEOUT", `run ${id} waits for a time and goes on`);
     await setTimeout(Math.min(1_000, left() ?? 1_000));
-  }
-}
-
-/** What a person must do before the run goes on; empty while it waits for a time alone, or when the key may not know. */
-async function openQuestions(client: OarsClient, run: RunWithSteps): Promise<string[]> {
-  try {
-    const asks: string[] = [];
-    for await (const action of client.actions.list({ run: run.id, state: "pending_approval" })) {
-      asks.push(`It waits for a person: oars approve ${action.approvalId} --reason TEXT`);
-    }
-    for await (const action of client.actions.list({ run: run.id, state: "in_doubt" })) {
-      asks.push(
-        `Nobody knows whether ${action.id} was done: oars action resolve ${action.id} --outcome OUTCOME --reason TEXT`,
-      );
-    }
-    return asks;
-  } catch (error) {
-    if (error instanceof OarsApiError && error.code === "AUTH_FORBIDDEN") return [];
-    throw error;
   }
 }

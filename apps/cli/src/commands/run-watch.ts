@@ -1,4 +1,5 @@
 import type { RunEvent } from "@oars/sdk";
+import { openQuestions } from "../open-questions.ts";
 import type { Session } from "../session.ts";
 import { clip, printable } from "../text.ts";
 import { absolute } from "../time.ts";
@@ -10,6 +11,9 @@ export async function watchRun(session: Session, options: { after?: number }, id
   for await (const event of client.runs.events(id, { after: options.after })) {
     session.terminal.out(session.json ? `${JSON.stringify(event)}\n` : `${lineOf(event)}\n`);
     last = event.type;
+    if (event.type === "step.waiting" && !session.json) {
+      for (const ask of await openQuestions(client, id)) session.remark(`${ask}\n`);
+    }
   }
   return last === "run.completed" ? 0 : 1;
 }
