@@ -108,6 +108,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     fault,
     outbox,
     callerFor: access.callerFor,
+    whoIs: access.whoIs,
     onError,
     onState: (tool, state) => metrics.actions.with(tool, state).inc(),
   });
@@ -128,6 +129,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     actions,
     outbox,
     callerFor: access.callerFor,
+    whoIs: access.whoIs,
     fault,
     maxConcurrency: config.limits.maxConcurrency,
     onStep: (kind, status, ms) => metrics.stepDuration.with(kind, status).observe(ms / 1000),
@@ -143,7 +145,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
-  const runs = createRuns({ db, flows, engine, actions });
+  const runs = createRuns({ db, flows, engine, actions, whoIs: access.whoIs });
   const triggers = createTriggers({ db, clock, vault, flows, runs, fault });
 
   const workers = createWorkers({
@@ -157,8 +159,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
   });
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const background = backgroundWork({ db, approvals, idempotency, outbox, receipts }, metrics).map(
-    ({ name, ...job }) => createTicker({ ...job, onError: (error) => onError(error, name) }),
+  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions };
+  const background = backgroundWork(rooms, metrics).map(({ name, ...job }) =>
+    createTicker({ ...job, onError: (error) => onError(error, name) }),
   );
 
   return {
@@ -189,7 +192,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await Promise.all(background.map((ticker) => ticker.stop()));
       await engine.stop(config.shutdownTimeoutMs);
       await outbox.stop();
-      await actions.stop();
+      await actions.stop(config.shutdownTimeoutMs);
       await workers.stop();
       await receiptLog.stop();
       await access.close();
@@ -203,11 +206,16 @@ export async function compose(options: ComposeOptions): Promise<App> {
 const queues = ["outbox", "receipt_pending", "wait", "worker", "idempotency"];
 const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile"];
 
-type Background = Pick<Rooms, "db" | "approvals" | "idempotency" | "outbox" | "receipts">;
+type Background = Pick<
+  Rooms,
+  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions"
+>;
 
 /** Small work that repeats; each is harmless when several processes do it at once. */
 const backgroundWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
   { name: "approval expiry", everyMs: 2_000, work: () => rooms.approvals.expireDue(100) },
+  { name: "runs without an owner", everyMs: 10_000, work: () => rooms.engine.sweep() },
+  { name: "executions without an end", everyMs: 30_000, work: () => rooms.actions.sweep(100) },
   { name: "idempotency keys", everyMs: 600_000, work: () => rooms.idempotency.purge(1_000) },
   { name: "tidying of queues", everyMs: 60_000, work: () => rooms.db.tidy(queues) },
   { name: "tidying of records", everyMs: 3_600_000, work: () => rooms.db.tidy(records) },

@@ -4,8 +4,9 @@
  */
 import { type Approval, tally } from "#act/approvals";
 import type { Caller } from "#platform/access";
-import { WriteSet } from "#platform/db";
+import { type CommitResult, isOutage, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
+import { isOarsError } from "#platform/kernel";
 import type { ActionState } from "./domain.ts";
 import { decisionOf, type Executable, type ExecutionDeps, perform, settle } from "./execution.ts";
 import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
@@ -14,8 +15,10 @@ import * as store from "./store.ts";
 
 export interface ContinuationDeps extends ExecutionDeps {
   readonly outbox: Pick<Outbox, "emit">;
-  /** The principal that proposed the action, with the roles it holds now. */
+  /** The principal that proposed the action, with the roles it holds now. Throws PRINCIPAL_DISABLED. */
   readonly callerFor: (tenantId: string, principalId: string) => Promise<Caller>;
+  /** The same for receipts: also when it may not act any more. */
+  readonly whoIs: (tenantId: string, principalId: string) => Promise<Caller>;
   readonly onError: (error: unknown, what: string) => void;
   readonly inFlight: Set<Promise<void>>;
 }
@@ -73,10 +76,14 @@ async function startApproved(
   action: store.StoredAction,
   approval: Approval,
 ): Promise<void> {
-  const { proposal, resolved } = await reopen(deps, action);
+  const reopened = await tryReopen(deps, action);
+  if ("refusal" in reopened) {
+    const { state, code, message } = reopened.refusal;
+    return endUnrun(deps, action, state, code, message);
+  }
+  const { proposal, resolved } = reopened;
   if (resolved.digest !== approval.actionDigest) {
-    const message = "The connection or the requester changed since the approval; propose the action again.";
-    return endUnrun(deps, action, "cancelled", "ACTION_CHANGED", message);
+    return endUnrun(deps, action, "cancelled", "ACTION_CHANGED", changed);
   }
   const decision = await decideFor(deps.policy, proposal, resolved, tally(approval), deps.clock.now());
   if (decision.effect !== "allow") {
@@ -95,31 +102,86 @@ async function startApproved(
   const recorded = recordedOf(proposal, resolved, action.id, action.attempt);
   await addDecision(deps.receipts, set, recorded, decision);
   deps.fault("actions.before-consume");
-  if (!(await deps.db.committer.commit(set)).ok) return; // another process was first, or it expired meanwhile
+  if (!(await deps.db.committer.commit(set)).ok) return notStarted(deps, action, approval);
   runDetached(deps, { recorded, resolved, effectKey: action.effectKey, timeoutMs: action.timeoutMs });
+}
+
+const changed = "The connection or the requester changed since the approval; propose the action again.";
+
+/** Another process was first, or the approval ran out between the vote and its use: then the action ends with it. [A4] */
+async function notStarted(
+  deps: ContinuationDeps,
+  action: store.StoredAction,
+  approval: Approval,
+): Promise<void> {
+  const { tenantId, id } = action;
+  const now = await deps.db.read(tenantId, (db) => store.findAction(db, tenantId, id));
+  if (now?.state !== "pending_approval") return;
+  if (await deps.approvals.expire(tenantId, approval.id)) return; // tells of itself
+  throw new Error(`approved action ${id} could not be started`); // the event comes again
+}
+
+interface Refusal {
+  readonly state: "denied" | "cancelled";
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What is asked for cannot be asked for any more: a refusal, where anything else that fails is tried again. */
+async function tryReopen(
+  deps: ContinuationDeps,
+  action: store.StoredAction,
+): Promise<Reopened | { readonly refusal: Refusal }> {
+  try {
+    return await reopen(deps, action);
+  } catch (error) {
+    if (!isOarsError(error) || error.status >= 500) throw error;
+    const { code, message } = error;
+    return code === "PRINCIPAL_DISABLED"
+      ? { refusal: { state: "denied", code, message } }
+      : { refusal: { state: "cancelled", code: "ACTION_CHANGED", message: `${changed} ${message}` } };
+  }
 }
 
 /** Performs and settles in the background, then tells who waits. */
 export function runDetached(deps: ContinuationDeps, action: Executable): void {
+  const { tenantId, actionId, runId } = action.recorded;
   const work = (async () => {
     const done = await perform(deps, action);
     const set = new WriteSet();
     await settle(deps, action, done, set);
-    announce(deps, set, action.recorded.tenantId, action.recorded.actionId, action.recorded.runId);
-    await deps.db.committer.commit(set);
+    await record(deps, set, { tenantId, actionId, runId });
   })()
     .catch((error) => deps.onError(error, "action execution"))
     .finally(() => deps.inFlight.delete(work));
   deps.inFlight.add(work);
 }
 
-function announce(
-  deps: ContinuationDeps,
-  set: WriteSet,
-  tenantId: string,
-  actionId: string,
-  runId: string | null,
-): void {
+export interface Ended {
+  readonly tenantId: string;
+  readonly actionId: string;
+  readonly runId: string | null;
+}
+
+const recordTries = 8;
+
+/**
+ * Makes an outcome durable and tells the run that waits for it. What happened has happened: while the database is
+ * out of reach it is tried again for some seconds; after that the sweep finds the action.
+ */
+export async function record(deps: ContinuationDeps, outcome: WriteSet, ended: Ended): Promise<CommitResult> {
+  announce(deps, outcome, ended);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await deps.db.committer.commit(outcome);
+    } catch (error) {
+      if (!isOutage(error) || tries === recordTries) throw error;
+      await new Promise((done) => setTimeout(done, 25 * 2 ** tries));
+    }
+  }
+}
+
+function announce(deps: ContinuationDeps, set: WriteSet, { tenantId, actionId, runId }: Ended): void {
   if (runId) deps.outbox.emit(set, { tenantId, topic: "action.ended", payload: { actionId, runId } });
 }
 
@@ -130,7 +192,7 @@ async function endUnrun(
   code: string,
   message: string,
 ): Promise<void> {
-  const caller = await deps.callerFor(action.tenantId, action.principalId);
+  const caller = await deps.whoIs(action.tenantId, action.principalId);
   const set = new WriteSet().add(store.endAction, {
     tenant_id: action.tenantId,
     id: action.id,
@@ -149,11 +211,14 @@ async function endUnrun(
     state === "cancelled" ? "cancelled" : "not_executed",
     code,
   );
-  announce(deps, set, action.tenantId, action.id, action.runId);
+  announce(deps, set, { tenantId: action.tenantId, actionId: action.id, runId: action.runId });
   await deps.db.committer.commit(set);
 }
 
-/** Handler of `action.left`: the process that executed it died. [X3] */
+/**
+ * Handler of `action.left`: the process that executed it died. [X3] Only what was decided is sent again: when the
+ * connection or the requester is another one by now, a person decides.
+ */
 export async function afterDeath(
   deps: ContinuationDeps,
   tenantId: string,
@@ -162,9 +227,13 @@ export async function afterDeath(
 ): Promise<void> {
   const action = await deps.db.read(tenantId, (db) => store.findAction(db, tenantId, actionId));
   if (action?.state !== "executing" || action.executor !== dead) return;
-  const caller = await deps.callerFor(tenantId, action.principalId);
+  const caller = await deps.whoIs(tenantId, action.principalId);
   if (!action.idempotent) return markInDoubt(deps, action, caller);
-  const { resolved } = await reopen(deps, action);
+  const reopened = await tryReopen(deps, action);
+  if ("refusal" in reopened || reopened.resolved.digest !== action.digest) {
+    return markInDoubt(deps, action, caller);
+  }
+  const { resolved } = reopened;
   const adopted = await deps.db.committer.commit(
     new WriteSet().add(store.adoptAction, {
       tenant_id: tenantId,
@@ -208,7 +277,7 @@ async function markInDoubt(
 export async function restart(
   deps: ContinuationDeps,
   action: store.StoredAction,
-  carry?: WriteSet,
+  commit?: (set: WriteSet) => Promise<CommitResult>,
 ): Promise<
   { kind: "execute"; action: Executable } | { kind: "refused"; message: string } | { kind: "lost" }
 > {
@@ -231,9 +300,8 @@ export async function restart(
     executor: deps.workerId,
     decision: JSON.stringify(decisionOf(decision)),
   });
-  if (carry) set.merge(carry);
   await addDecision(deps.receipts, set, recorded, decision);
-  if (!(await deps.db.committer.commit(set)).ok) return { kind: "lost" };
+  if (!(await (commit ? commit(set) : deps.db.committer.commit(set))).ok) return { kind: "lost" };
   return {
     kind: "execute",
     action: { recorded, resolved, effectKey: action.effectKey, timeoutMs: action.timeoutMs },

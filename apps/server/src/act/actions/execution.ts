@@ -2,7 +2,7 @@
 import type { Approvals } from "#act/approvals";
 import type { Connectors, OperationOutcome } from "#act/connectors";
 import type { Decision, Policy } from "#act/policy";
-import { type Database, WriteSet } from "#platform/db";
+import { type CommitResult, type Database, WriteSet } from "#platform/db";
 import { type Clock, newId } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
@@ -50,33 +50,30 @@ export type Proposed =
     }
   /** The reservation key names an action that exists; nothing was written. */
   | { readonly kind: "existing"; readonly action: store.StoredAction; readonly resolved: Resolved }
-  /** A guard of the carried writes did not hold; nothing was written. */
+  /** A guard of the caller's writes did not hold; nothing was written. */
   | { readonly kind: "lost"; readonly fence: string };
 
-/** Writes of the caller that belong into the same commit. */
-export interface Carry {
-  readonly always: WriteSet;
-  readonly onHeld?: (into: WriteSet, actionId: string) => void;
-}
+/** Makes the commit, with the caller's own writes. `held` names the action when it is to wait for an approval. */
+export type Commit = (set: WriteSet, held: string | null) => Promise<CommitResult>;
 
 /** [X1] Decides and records in one commit; on `execute` the caller performs the action next. */
-export async function propose(deps: ExecutionDeps, p: Proposal, carry?: Carry): Promise<Proposed> {
+export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit): Promise<Proposed> {
   const resolved = await resolveProposal(deps.connectors, p);
   const decision = await decideFor(deps.policy, p, resolved, { count: 0, roles: [] }, deps.clock.now());
   const actionId = newId();
   const state = stateFor[decision.effect];
   const set = new WriteSet();
-  if (carry) set.merge(carry.always);
   const approvalId =
     state === "pending_approval" ? await hold(deps, set, p, resolved, decision, actionId) : null;
   const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId });
   set.add(store.insertAction, row);
   const recorded = recordedOf(p, resolved, actionId, 1);
   await addDecision(deps.receipts, set, recorded, decision, resolved.input);
-  if (approvalId) carry?.onHeld?.(set, actionId);
   set.onCommit(() => deps.onState(resolved.shape.tool, state));
   deps.fault("actions.before-propose");
-  const committed = await deps.db.committer.commit(set);
+  const committed = await (commit
+    ? commit(set, approvalId ? actionId : null)
+    : deps.db.committer.commit(set));
   deps.fault("actions.after-propose");
   if (!committed.ok) return refused(deps, p, resolved, committed.fence);
   if (approvalId) return { kind: "held", actionId, approvalId };

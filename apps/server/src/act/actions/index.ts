@@ -6,7 +6,7 @@ export {
   actionTransitions,
   isSettled,
 } from "./domain.ts";
-export type { Carry, Executable, Performed, Proposed } from "./execution.ts";
+export type { Commit, Executable, Performed, Proposed } from "./execution.ts";
 export type { Proposal } from "./proposal.ts";
 export {
   type Actions,

@@ -3,7 +3,7 @@
 import type { OperationOutcome } from "#act/connectors";
 import type { Decision } from "#act/policy";
 import type { Caller } from "#platform/access";
-import type { WriteSet } from "#platform/db";
+import type { Tx, WriteSet } from "#platform/db";
 import type { ReceiptDraft, Receipts } from "#sign/receipts";
 import { chainOf, type Proposal, type Resolved } from "./proposal.ts";
 import type { StoredAction } from "./store.ts";
@@ -143,10 +143,12 @@ export async function addEnd(
   r: Recorded,
   status: "cancelled" | "not_executed",
   code: string,
+  within?: Tx,
 ): Promise<void> {
-  await receipts.add(into, {
+  const draft = {
     ...about(r),
     type: "execution.finished",
     outcome: { status, code, attempt: r.attempt },
-  });
+  } as const;
+  await receipts.add(into, draft, within);
 }

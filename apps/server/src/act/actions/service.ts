@@ -1,20 +1,22 @@
 import type { OperationOutcome } from "#act/connectors";
 import type { Caller } from "#platform/access";
 import { requirePermission } from "#platform/access";
-import { applyWrites, type Tx, WriteSet } from "#platform/db";
+import { applyWrites, type CommitResult, type Tx, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
 import { newId, OarsError, sha256 } from "#platform/kernel";
 import {
   afterApproval,
   afterDeath,
   type ContinuationDeps,
+  type Ended,
   openJson,
+  record,
   restart,
   runDetached,
 } from "./continuation.ts";
 import type { ActionState } from "./domain.ts";
 import {
-  type Carry,
+  type Commit,
   type Executable,
   type Performed,
   type Proposed,
@@ -23,7 +25,7 @@ import {
   settle,
 } from "./execution.ts";
 import type { Proposal } from "./proposal.ts";
-import { addOutcome, recordedAction } from "./record.ts";
+import { addEnd, addOutcome, recordedAction } from "./record.ts";
 import * as store from "./store.ts";
 
 export type ActionsDeps = Omit<ContinuationDeps, "inFlight" | "outbox"> & {
@@ -57,19 +59,32 @@ export interface Actions {
   ): Promise<ActionView>;
 
   /** For the engine: the parts of an action's life, so that a run's journal can share the commits. */
-  propose(proposal: Proposal, carry?: Carry): Promise<Proposed>;
+  propose(proposal: Proposal, commit?: Commit): Promise<Proposed>;
   perform(action: Executable, signal?: AbortSignal): Promise<Performed>;
   settle(action: Executable, done: Performed, into: WriteSet): Promise<{ readonly state: ActionState }>;
-  retry(tenantId: string, actionId: string, carry?: WriteSet): ReturnType<typeof restart>;
+  retry(
+    tenantId: string,
+    actionId: string,
+    commit: (set: WriteSet) => Promise<CommitResult>,
+  ): ReturnType<typeof restart>;
+  /** Makes an outcome durable apart from its run's journal, and tells the run's owner. */
+  record(outcome: WriteSet, ended: Ended): Promise<CommitResult>;
+  /** This process broke the execution off: another one, or this one at another time, sends it again. */
+  handOn(tenantId: string, actionId: string): Promise<void>;
   /** The action with its output, without a permission check. */
   load(tenantId: string, id: string): Promise<ActionView | undefined>;
-  /** Cancels what a run still holds, in the transaction that aborts it. */
-  cancelOf(tx: Tx, tenantId: string, runId: string): Promise<void>;
+  /**
+   * Cancels what a run that has ended still holds, in the caller's transaction. What is being sent comes to its
+   * end, but is not sent again. `requester` is the run's principal.
+   */
+  cancelOf(tx: Tx, tenantId: string, runId: string, requester: Caller): Promise<void>;
 
   /** Death hook: what the dead process was executing is handed on. */
   onDeath(tx: Tx, workerId: string): Promise<void>;
-  /** Waits for detached executions. */
-  stop(): Promise<void>;
+  /** Hands on executions of any process that are long over their time: their outcome was lost. Returns how many. */
+  sweep(limit: number): Promise<number>;
+  /** Waits for detached executions, at most so long; what is left is handed on. */
+  stop(graceMs: number): Promise<void>;
 }
 
 const defaultTimeoutMs = 30_000;
@@ -102,39 +117,73 @@ export function createActions(given: ActionsDeps): Actions {
       return Promise.all(rows.map((row) => toView(deps, row)));
     },
     resolve: (caller, id, by) => resolveDoubt(deps, caller, id, by),
-    propose: (proposal, carry) => propose(deps, proposal, carry),
+    propose: (proposal, commit) => propose(deps, proposal, commit),
     perform: (action, signal) => perform(deps, action, signal),
     settle: (action, done, into) => settle(deps, action, done, into),
-    retry: async (tenantId, actionId, carry) => {
+    record: (outcome, ended) => record(deps, outcome, ended),
+    handOn: async (tenantId, actionId) => {
+      const set = new WriteSet();
+      emitLeft(deps, set, { tenantId, id: actionId, executor: deps.workerId });
+      await deps.db.committer.commit(set);
+    },
+    retry: async (tenantId, actionId, commit) => {
       const action = await deps.db.read(tenantId, (db) => store.findAction(db, tenantId, actionId));
       if (action?.state !== "failed") return { kind: "lost" };
-      return restart(deps, action, carry);
+      return restart(deps, action, commit);
     },
     load,
-    cancelOf: async (tx, tenantId, runId) => {
-      const cancelled = await store.cancelHeld(tx, tenantId, runId);
-      if (cancelled.length > 0)
-        await deps.approvals.cancelFor(
-          tx,
-          tenantId,
-          cancelled.map((c) => c.id),
-        );
-    },
+    cancelOf: (tx, tenantId, runId, requester) => cancelOf(deps, tx, tenantId, runId, requester),
     onDeath: async (tx, workerId) => {
       const set = new WriteSet();
-      for (const left of await store.findLeft(tx, workerId)) {
-        deps.outbox.emit(set, {
-          tenantId: left.tenantId,
-          topic: "action.left",
-          payload: { actionId: left.id, workerId },
-        });
-      }
+      for (const left of await store.findLeft(tx, workerId)) emitLeft(deps, set, left);
       await applyWrites(tx, set);
     },
-    stop: async () => {
-      await Promise.all(deps.inFlight);
+    sweep: (limit) =>
+      deps.db.system.tx(async (tx) => {
+        const set = new WriteSet();
+        const lost = await store.findOverdue(tx, limit);
+        for (const left of lost) emitLeft(deps, set, left);
+        await applyWrites(tx, set);
+        return lost.length;
+      }),
+    stop: async (graceMs) => {
+      const left = Promise.all(deps.inFlight);
+      let timer: NodeJS.Timeout | undefined;
+      const over = new Promise<void>((done) => {
+        timer = setTimeout(done, graceMs);
+      });
+      await Promise.race([left, over]);
+      clearTimeout(timer);
     },
   };
+}
+
+function emitLeft(deps: ContinuationDeps, into: WriteSet, left: store.LeftAction): void {
+  const payload = { actionId: left.id, workerId: left.executor };
+  deps.outbox.emit(into, { tenantId: left.tenantId, topic: "action.left", payload });
+}
+
+/** [X5] Each with its receipt. */
+async function cancelOf(
+  deps: ContinuationDeps,
+  tx: Tx,
+  tenantId: string,
+  runId: string,
+  requester: Caller,
+): Promise<void> {
+  await store.forbidResend(tx, tenantId, runId);
+  const cancelled = await store.cancelHeld(tx, tenantId, runId);
+  if (cancelled.length === 0) return;
+  const set = new WriteSet();
+  for (const action of cancelled) {
+    await addEnd(deps.receipts, set, recordedAction(action, requester), "cancelled", "RUN_ENDED", tx);
+  }
+  await applyWrites(tx, set);
+  await deps.approvals.cancelFor(
+    tx,
+    tenantId,
+    cancelled.map((c) => c.id),
+  );
 }
 
 async function toView(deps: ContinuationDeps, a: store.StoredAction): Promise<ActionView> {
@@ -202,8 +251,9 @@ async function submit(deps: ContinuationDeps, caller: Caller, s: Submission): Pr
       const done = await perform(deps, proposed.action);
       const set = new WriteSet();
       const end = await settle(deps, proposed.action, done, set);
-      const { ok } = await deps.db.committer.commit(set);
       const { row, recorded, resolved } = proposed.action;
+      const { tenantId, actionId, runId } = recorded;
+      const { ok } = await record(deps, set, { tenantId, actionId, runId });
       if (!ok || !row) return mustLoad(deps, caller.tenantId, recorded.actionId);
       return toFreshView(row, end, resolved.input, done.outcome);
     }

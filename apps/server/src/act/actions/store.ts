@@ -103,7 +103,7 @@ export const adoptAction = defineWrite<{ tenant_id: string; id: string; dead: st
   order: 40,
   guard: true,
   columns: { tenant_id: "uuid", id: "uuid", dead: "uuid", executor: "uuid" },
-  text: `/* actions.adoptAction */ update action a set executor = b.executor, attempt = a.attempt + 1
+  text: `/* actions.adoptAction */ update action a set executor = b.executor, attempt = a.attempt + 1, started_at = now()
     from batch b where a.tenant_id = b.tenant_id and a.id = b.id and a.state = 'executing' and a.executor = b.dead returning 1`,
 });
 
@@ -211,13 +211,36 @@ export const listActions = (db: Db, tenantId: string, f: ActionFilter): Promise<
       ${f.tool ? sql`and a.tool = ${f.tool}` : nothing} ${f.before ? sql`and a.id < ${f.before}` : nothing}
     order by a.id desc limit ${f.limit}`);
 
-/** Executions that a dead process left behind. */
-export const findLeft = (tx: Tx, executor: string): Promise<{ tenantId: string; id: string }[]> =>
-  tx.query(sql`/* actions.findLeft */
-    select tenant_id as "tenantId", id from action where executor = ${executor} and state = 'executing'`);
+export interface LeftAction {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly executor: string;
+}
 
-/** Held actions of a run that was aborted will not run any more. */
-export const cancelHeld = (tx: Tx, tenantId: string, runId: string): Promise<{ id: string }[]> =>
+/** Executions that a dead process left behind. */
+export const findLeft = (tx: Tx, executor: string): Promise<LeftAction[]> =>
+  tx.query(sql`/* actions.findLeft */
+    select tenant_id as "tenantId", id, executor from action where executor = ${executor} and state = 'executing'`);
+
+/** Executions a minute over their time limit that nobody was told of: whoever had them could not say what came of it. */
+export const findOverdue = (tx: Tx, limit: number): Promise<LeftAction[]> =>
+  tx.query(sql`/* actions.findOverdue */
+    select a.tenant_id as "tenantId", a.id, a.executor from action a
+    where a.state = 'executing' and a.started_at < now() - make_interval(secs => a.timeout_ms / 1000.0 + 60)
+      and not exists (select from outbox o where o.tenant_id = a.tenant_id and o.topic = 'action.left'
+        and o.payload ->> 'actionId' = a.id::text)
+    limit ${limit}`);
+
+/** Held actions of a run that has ended will not run any more. */
+export const cancelHeld = (tx: Tx, tenantId: string, runId: string): Promise<StoredAction[]> =>
   tx.query(sql`/* actions.cancelHeld */
-    update action set state = 'cancelled', ended_at = now()
-    where tenant_id = ${tenantId} and run_id = ${runId} and state in ('pending_approval', 'approved') returning id`);
+    update action a set state = 'cancelled', ended_at = now(), error = ${JSON.stringify(runEnded)}::jsonb
+    where a.tenant_id = ${tenantId} and a.run_id = ${runId} and a.state in ('pending_approval', 'approved')
+    returning ${columns}`);
+
+const runEnded: ActionError = { code: "RUN_ENDED", message: "The run ended before the action was sent." };
+
+/** What is being sent for a run that has ended is not sent again when its process dies: a person decides. */
+export const forbidResend = (tx: Tx, tenantId: string, runId: string): Promise<unknown[]> =>
+  tx.query(sql`/* actions.forbidResend */
+    update action set idempotent = false where tenant_id = ${tenantId} and run_id = ${runId} and state = 'executing'`);

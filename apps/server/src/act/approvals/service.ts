@@ -59,6 +59,8 @@ export interface Approvals {
   load(tenantId: string, id: string): Promise<Approval | undefined>;
   /** Closes what is still open for actions that will not run. */
   cancelFor(tx: Tx, tenantId: string, actionIds: readonly string[]): Promise<void>;
+  /** [A4] Ends an approval whose time is up, also a granted one that was not used. False: it is not overdue, or closed. */
+  expire(tenantId: string, id: string): Promise<boolean>;
   /** Expires what is overdue in any tenant; returns how many. */
   expireDue(limit: number): Promise<number>;
 }
@@ -90,6 +92,7 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
     },
     load: (tenantId, id) => deps.db.read(tenantId, (db) => store.findApproval(db, tenantId, id)),
     cancelFor: (tx, tenantId, actionIds) => cancelFor(deps, tx, tenantId, actionIds),
+    expire: (tenantId, id) => expire(deps, tenantId, id),
     expireDue: (limit) => expireDue(deps, limit),
   };
 }
@@ -151,11 +154,15 @@ function toView({ excluded: _excluded, expired, ...approval }: store.LockedAppro
   return expired && approval.state === "pending" ? { ...approval, state: "expired" } : approval;
 }
 
+/** Neither they nor whoever acts for them: an agent of the requester is the requester's hand. */
+const mayNot = (caller: Caller, excluded: readonly string[]): boolean =>
+  excluded.includes(caller.principalId) || (caller.ownerId !== null && excluded.includes(caller.ownerId));
+
 /** [A1] Order matters to the caller: a closed approval is told first, then why this principal may not vote. */
 function assertMayVote(caller: Caller, approval: store.LockedApproval): void {
   const state = approval.state === "pending" && approval.expired ? "expired" : approval.state;
   if (state !== "pending") throw new OarsError("APPROVAL_CLOSED", { state });
-  if (approval.excluded.includes(caller.principalId)) throw new OarsError("APPROVAL_REQUESTER");
+  if (mayNot(caller, approval.excluded)) throw new OarsError("APPROVAL_REQUESTER");
   requirePermission(caller, "approvals:decide");
   if (!hasRole(caller.roles, approval.requirements)) {
     throw new OarsError("APPROVAL_ROLE", { role: approval.requirements.map((r) => r.role).join(" or ") });
@@ -270,6 +277,17 @@ async function cancelFor(
     await addReceipt(deps, set, tenantId, approval, "approval.resolved", "cancelled", tx);
   }
   await applyWrites(tx, set);
+}
+
+async function expire(deps: ApprovalsDeps, tenantId: string, id: string): Promise<boolean> {
+  return deps.db.tx(tenantId, async (tx) => {
+    const approval = await store.lockApproval(tx, tenantId, id);
+    if (!approval?.expired || approvalTransitions[approval.state].expire === null) return false;
+    const set = new WriteSet();
+    await resolve(deps, tx, set, tenantId, approval.state, { ...approval, state: "expired" });
+    await applyWrites(tx, set);
+    return true;
+  });
 }
 
 /** [A4] Each tenant's approvals expire in one transaction with their receipts. */

@@ -1,133 +1,104 @@
 /** A step that reaches the outside: it proposes an action, performs it if allowed, or waits for people. */
 import { createHash } from "node:crypto";
-import type { ActionView } from "#act/actions";
-import type { CompiledStep } from "#orchestrate/flows";
+import type { ActionView, Executable } from "#act/actions";
 import { WriteSet } from "#platform/db";
 import type { StepError, StepState } from "./domain.ts";
-import type { RunExecution } from "./execution.ts";
+import { type Attempt, completeStep, failStep } from "./step-end.ts";
 
 const keyOf = (...parts: readonly string[]): Buffer => createHash("sha256").update(parts.join("\n")).digest();
 
 export async function runEffect(
-  execution: RunExecution,
-  step: CompiledStep,
-  state: StepState,
+  attempt: Attempt,
   operation: string,
   input: unknown,
   resumed: StepState["wait"],
-  started: number,
 ): Promise<void> {
+  const { execution, step, state } = attempt;
   const { deps, run } = execution;
-  if (resumed?.kind === "action" && resumed.key)
-    return followUp(execution, step, state, resumed.key, started);
+  if (resumed?.kind === "action" && resumed.key) return followUp(attempt, resumed.key);
   const reservation = keyOf("run", run.id, step.name, "0");
   const caller = await deps.callerFor(run.tenantId, run.principalId);
-  const taken = await execution.writer.take();
+  const { writer } = execution;
   const { connection, ...rest } = input as { connection: string } & Record<string, unknown>; // parsed by the operation's schema
-  const proposed = await deps.actions
-    .propose(
-      {
-        caller,
-        connection,
-        operation,
-        input: rest,
-        reservation,
-        effectKey: reservation.toString("hex"),
-        origin: {
-          runId: run.id,
-          step: step.name,
-          flow: { name: run.flowName, version: run.flowVersion, hash: run.flowHash },
-        },
-        timeoutMs: step.timeoutMs ?? 30_000,
-      },
-      {
-        always: taken,
-        onHeld: (into, actionId) => {
-          const { writer } = execution;
-          writer.journalWaiting(step.name, state, into);
-          writer.addWait(step.name, state.attempt, { kind: "action", key: actionId, dueInMs: null }, into);
-        },
-      },
-    )
-    .catch((error) => {
-      execution.writer.putBack(taken);
-      throw error;
-    });
+  const proposal = {
+    caller,
+    connection,
+    operation,
+    input: rest,
+    reservation,
+    effectKey: reservation.toString("hex"),
+    origin: {
+      runId: run.id,
+      step: step.name,
+      flow: { name: run.flowName, version: run.flowVersion, hash: run.flowHash },
+    },
+    timeoutMs: step.timeoutMs ?? 30_000,
+  };
+  const proposed = await deps.actions.propose(proposal, (set, held) =>
+    writer.commitEffect(set, () => {
+      if (held === null) return;
+      writer.journalWaiting(step.name, state);
+      writer.addWait(step.name, state.attempt, { kind: "action", key: held, dueInMs: null });
+    }),
+  );
   switch (proposed.kind) {
     case "execute":
-      return performAndSettle(execution, step, state, proposed.action, started);
+      return performAndSettle(attempt, proposed.action);
     case "held":
       return execution.held(state, proposed.actionId);
-    case "refused":
-      return execution.fail(
-        step,
-        state,
-        { code: `ACTION_${proposed.state.toUpperCase()}`, message: proposed.message },
-        started,
-      );
+    case "refused": {
+      const code = `ACTION_${proposed.state.toUpperCase()}`;
+      return failStep(attempt, { error: { code, message: proposed.message } });
+    }
     case "existing": {
-      execution.writer.putBack(taken);
       const { id, state: at } = proposed.action;
-      if (at === "failed" && state.attempt > 1) return retryAction(execution, step, state, id, started);
-      return followUp(execution, step, state, id, started);
+      if (at === "failed" && state.attempt > 1) return retryAction(attempt, id);
+      return followUp(attempt, id);
     }
     case "lost":
       return execution.surrender();
   }
 }
 
-async function performAndSettle(
-  execution: RunExecution,
-  step: CompiledStep,
-  state: StepState,
-  action: Parameters<RunExecution["deps"]["actions"]["perform"]>[0],
-  started: number,
-): Promise<void> {
+async function performAndSettle(attempt: Attempt, action: Executable): Promise<void> {
+  const { execution } = attempt;
   const { actions } = execution.deps;
+  const { actionId } = action.recorded;
   const done = await actions.perform(action, execution.abort.signal);
   const into = new WriteSet();
   const { state: ended } = await actions.settle(action, done, into);
   const { outcome } = done;
-  if (outcome.status === "completed") return execution.complete(step, state, outcome.output, started, into);
-  if (ended === "in_doubt") return awaitAction(execution, step, state, action.recorded.actionId, into);
+  const brokenOff =
+    execution.writer.lost && outcome.status === "failed" && outcome.error.code === "NET_ABORTED";
+  execution.owed.add(into, { actionId, brokenOff });
+  if (outcome.status === "completed") return completeStep(attempt, outcome.output, into);
+  if (ended === "in_doubt") return awaitAction(attempt, actionId, into);
   const { retry: _retry, ...error } = outcome.error;
-  const after = outcome.status === "failed" && outcome.retryable ? (outcome.retryAfterMs ?? 0) : undefined;
-  return execution.fail(step, state, error, started, after, into);
+  const again = outcome.status === "failed" && outcome.retryable;
+  return failStep(attempt, { error, retryAfterMs: again ? (outcome.retryAfterMs ?? 0) : undefined }, into);
 }
 
-async function retryAction(
-  execution: RunExecution,
-  step: CompiledStep,
-  state: StepState,
-  actionId: string,
-  started: number,
-): Promise<void> {
-  const { deps, run } = execution;
-  const taken = await execution.writer.take();
-  const again = await deps.actions.retry(run.tenantId, actionId, taken);
-  if (again.kind === "execute") return performAndSettle(execution, step, state, again.action, started);
-  execution.writer.putBack(taken);
-  if (again.kind === "refused")
-    return execution.fail(step, state, { code: "ACTION_DENIED", message: again.message }, started);
-  return followUp(execution, step, state, actionId, started);
+async function retryAction(attempt: Attempt, actionId: string): Promise<void> {
+  const { deps, run, writer } = attempt.execution;
+  const again = await deps.actions.retry(run.tenantId, actionId, (set) => writer.commitEffect(set));
+  if (again.kind === "execute") return performAndSettle(attempt, again.action);
+  if (again.kind === "refused") {
+    return failStep(attempt, { error: { code: "ACTION_DENIED", message: again.message } });
+  }
+  return followUp(attempt, actionId);
 }
 
 /** The action exists: take its end, or wait for it. */
-async function followUp(
-  execution: RunExecution,
-  step: CompiledStep,
-  state: StepState,
-  actionId: string,
-  started: number,
-): Promise<void> {
-  const action = await execution.deps.actions.load(execution.run.tenantId, actionId);
-  if (!action) throw new Error(`action ${actionId} of step ${step.name} is gone`);
-  if (action.state === "completed") return execution.complete(step, state, action.output, started);
+async function followUp(attempt: Attempt, actionId: string): Promise<void> {
+  const { deps, run } = attempt.execution;
+  const action = await deps.actions.load(run.tenantId, actionId);
+  if (!action) throw new Error(`action ${actionId} of step ${attempt.step.name} is gone`);
+  if (action.state === "completed") return completeStep(attempt, action.output);
   const error = errorOf(action);
-  if (!error) return awaitAction(execution, step, state, actionId);
+  if (!error) return awaitAction(attempt, actionId);
   const retryable =
     action.state === "failed" && (action.error as { retry?: string } | null)?.retry === "retryable"; // stored as the connector gave it
-  return execution.fail(step, state, error, started, retryable ? 0 : undefined);
+  return failStep(attempt, { error, retryAfterMs: retryable ? 0 : undefined });
 }
 
 function errorOf(action: ActionView): StepError | null {
@@ -149,13 +120,8 @@ function errorOf(action: ActionView): StepError | null {
 }
 
 /** The wait is durable before the action is looked at once more: an end in between is not missed. */
-async function awaitAction(
-  execution: RunExecution,
-  step: CompiledStep,
-  state: StepState,
-  actionId: string,
-  into?: WriteSet,
-): Promise<void> {
+async function awaitAction(attempt: Attempt, actionId: string, into?: WriteSet): Promise<void> {
+  const { execution, step, state } = attempt;
   const { writer } = execution;
   if (into) writer.merge(into);
   writer.journalWaiting(step.name, state);

@@ -2,18 +2,23 @@
  * The engine of one process: claims runs up to its free slots, drives them, fires timers. What it holds is
  * only a cache of what the database says: killed at any point, another worker goes on by the ordinary claim.
  */
+import type { Actions } from "#act/actions";
 import type { CompiledFlow, Flows } from "#orchestrate/flows";
+import type { Caller } from "#platform/access";
 import type { Database, Tx } from "#platform/db";
 import { isOutage, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
-import { type ExecutionDeps, type ExecutionEnd, RunExecution } from "./execution.ts";
+import { isOarsError } from "#platform/kernel";
+import { type ExecutionDeps, type ExecutionEnd, leftWaits, RunExecution } from "./execution.ts";
 import {
   type ClaimedRun,
   cancelWaits,
   claimRuns,
+  findLeased,
   fireTimers,
   nextTimer,
   readJournal,
+  readLastSeq,
   readWaits,
   requeueOf,
   resolveWaits,
@@ -24,6 +29,8 @@ export interface EngineDeps extends Omit<ExecutionDeps, "committer" | "onTimer" 
   readonly db: Database;
   readonly workerId: string;
   readonly flows: Pick<Flows, "compiled">;
+  readonly actions: ExecutionDeps["actions"] & Pick<Actions, "cancelOf">;
+  readonly whoIs: (tenantId: string, principalId: string) => Promise<Caller>;
   readonly outbox: Pick<Outbox, "emit" | "on">;
   /** Runs in hand at once. */
   readonly maxConcurrency: number;
@@ -50,12 +57,19 @@ export interface Engine {
   watch(runId: string, listener: () => void): () => void;
   onDeath(tx: Tx, workerId: string): Promise<void>;
   inHand(): number;
+  /**
+   * Hands back what the database says this process holds and it does not, now and when it was last called: the
+   * answer to a claim or to a start was lost on its way. Returns how many.
+   */
+  sweep(): Promise<number>;
 }
 
 const idleMs = 2000;
 const busyMs = 20;
 const timerIdleMs = 1000;
 const minTimerMs = 5;
+/** How long calls that are broken off may take to come back. */
+const surrenderMs = 2000;
 
 export function createEngine(deps: EngineDeps): Engine {
   const inHand = new Map<string, RunExecution>();
@@ -69,6 +83,9 @@ export function createEngine(deps: EngineDeps): Engine {
   let timerTimer: NodeJS.Timeout | undefined;
   let timerAt = Number.POSITIVE_INFINITY;
   let firing: Promise<void> | undefined;
+  /** The tenant that the last claim ended with: the next one begins behind it. */
+  let lastTenant: string | null = null;
+  let strayBefore: ReadonlySet<string> = new Set();
 
   const executionDeps: ExecutionDeps = {
     ...deps,
@@ -92,7 +109,8 @@ export function createEngine(deps: EngineDeps): Engine {
     } finally {
       inHand.delete(run.id);
     }
-    if (end !== "lost") deps.onRun(run.flowName, end, Date.now() - run.startedAt.getTime());
+    if (end !== "lost" && end !== "released")
+      deps.onRun(run.flowName, end, Date.now() - run.startedAt.getTime());
     if (backlog) wake();
   };
 
@@ -119,15 +137,20 @@ export function createEngine(deps: EngineDeps): Engine {
     do {
       claimAgain = false;
       const wanted = Math.min(free(), 256);
-      if (!running || wanted <= 0) return;
+      if (!running) return;
+      if (wanted <= 0) {
+        backlog = true; // whoever ends next looks
+        return;
+      }
       reserved += wanted;
       let runs: ClaimedRun[] = [];
       try {
-        runs = await claimRuns(deps.db, deps.workerId, wanted);
+        runs = await claimRuns(deps.db, deps.workerId, wanted, lastTenant);
       } finally {
         reserved -= wanted - runs.length;
       }
       backlog = runs.length === wanted;
+      lastTenant = lastOf(runs, lastTenant);
       for (const run of runs) void take(run);
       if (backlog) claimAgain = true;
     } while (claimAgain);
@@ -174,11 +197,13 @@ export function createEngine(deps: EngineDeps): Engine {
     for (const execution of inHand.values()) {
       const { deadlineAt } = execution.run;
       if (deadlineAt && Date.now() > deadlineAt.getTime()) execution.expire();
+      execution.nudge(); // another process may have fired its timer
     }
     let next = await nextTimer(deps.db);
     if (next !== null && next <= 0) {
       const fired = await deps.db.system.tx((tx) => fireTimers(tx, 500));
       if (fired.length > 0) wake();
+      for (const { runId } of fired) inHand.get(runId)?.nudge();
       next = await nextTimer(deps.db);
     }
     return Math.min(timerIdleMs, Math.max(minTimerMs, next ?? timerIdleMs));
@@ -188,9 +213,15 @@ export function createEngine(deps: EngineDeps): Engine {
     const key = String(event.payload.actionId);
     const woken = await deps.db.tx(event.tenantId, (tx) => resolveWaits(tx, event.tenantId, "action", key));
     if (woken.length > 0) wake();
+    for (const { runId } of woken) inHand.get(runId)?.nudge();
   });
-  deps.outbox.on("run.left-waits", async (event) => {
-    await deps.db.tx(event.tenantId, (tx) => cancelWaits(tx, event.tenantId, String(event.payload.runId)));
+  deps.outbox.on("run.left-waits", async ({ tenantId, payload }) => {
+    const runId = String(payload.runId);
+    const requester = await deps.whoIs(tenantId, String(payload.principalId));
+    await deps.db.tx(tenantId, async (tx) => {
+      await cancelWaits(tx, tenantId, runId);
+      await deps.actions.cancelOf(tx, tenantId, runId, requester);
+    });
   });
 
   return {
@@ -205,10 +236,10 @@ export function createEngine(deps: EngineDeps): Engine {
       clearTimeout(timerTimer);
       await claiming;
       await firing;
-      const deadline = performance.now() + graceMs;
-      while (inHand.size > 0 && performance.now() < deadline)
-        await new Promise((done) => setTimeout(done, 10));
+      for (const execution of inHand.values()) execution.drain();
+      await emptied(inHand, graceMs);
       for (const execution of inHand.values()) execution.surrender();
+      await emptied(inHand, surrenderMs);
     },
     accept: async (run, flow) => {
       const direct = running && !backlog && free() > 0;
@@ -253,7 +284,31 @@ export function createEngine(deps: EngineDeps): Engine {
       });
     },
     inHand: () => inHand.size,
+    sweep: async () => {
+      const leased = await findLeased(deps.db, deps.workerId);
+      const stray = leased.filter((r) => !inHand.has(r.id));
+      const twice = stray.filter((r) => strayBefore.has(`${r.id} ${r.epoch}`));
+      strayBefore = new Set(stray.map((r) => `${r.id} ${r.epoch}`));
+      for (const { tenantId, id, epoch } of twice) {
+        const key = { tenant_id: tenantId, id, epoch, delay_ms: 0 };
+        await deps.db.committer.commit(new WriteSet().add(releaseRun, key));
+      }
+      if (twice.length > 0) wake();
+      return twice.length;
+    },
   };
+}
+
+async function emptied(inHand: ReadonlyMap<string, unknown>, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (inHand.size > 0 && performance.now() < deadline) await new Promise((done) => setTimeout(done, 5));
+}
+
+/** Claims go round the tenants in the order of their ids: the last one behind `before`, or after the turn. */
+function lastOf(runs: readonly ClaimedRun[], before: string | null): string | null {
+  const tenants = runs.map((r) => r.tenantId).sort();
+  const turned = tenants.filter((t) => before !== null && t <= before);
+  return turned.at(-1) ?? tenants.at(-1) ?? before;
 }
 
 function toClaimed(row: RunRow): ClaimedRun {
@@ -289,22 +344,27 @@ async function giveUp(
   deps.onError(error, `run ${run.id}`);
   const key = { tenant_id: run.tenantId, id: run.id, epoch: run.epoch };
   const outage = isOutage(error);
-  const message = error instanceof Error ? error.message : "unknown";
-  const set = outage
-    ? new WriteSet().add(releaseRun, { ...key, delay_ms: 1_000 })
-    : new WriteSet().add(finishRun, {
-        ...key,
-        status: "failed",
-        output: null,
-        error: JSON.stringify({ code: "RUN_BROKEN", message }),
-        last_seq: run.lastSeq,
-      });
+  const broken = isOarsError(error)
+    ? error
+    : { code: "RUN_BROKEN", message: "The run cannot be interpreted." };
+  const { code, message } = broken;
   for (let ms = 100; running(); ms = Math.min(ms * 2, 5_000)) {
     try {
+      const set = new WriteSet();
+      if (outage) set.add(releaseRun, { ...key, delay_ms: 1_000 });
+      else {
+        const lastSeq = await deps.db.read(run.tenantId, (db) => readLastSeq(db, run.tenantId, run.id));
+        const end = { status: "failed", output: null, error: JSON.stringify({ code, message }) } as const;
+        set.add(finishRun, { ...key, ...end, last_seq: Math.max(lastSeq, run.lastSeq) });
+        deps.outbox.emit(set, leftWaits(run));
+      }
       const committed = await deps.db.committer.commit(set);
       return committed.ok && !outage ? "failed" : "lost";
     } catch (cause) {
-      if (!isOutage(cause)) throw cause;
+      if (!isOutage(cause)) {
+        deps.onError(cause, `end of run ${run.id}`);
+        return "lost"; // the sweep hands it back
+      }
       await new Promise((done) => setTimeout(done, ms));
     }
   }

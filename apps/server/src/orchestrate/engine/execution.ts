@@ -4,20 +4,23 @@
  *
  * R5 pure steps do not wait for their own commit: their entries ride with the next barrier, which is a
  *    durable step, an effect, a wait or the end. Nothing leaves before what led to it is durable.
- * R6 a guard that does not hold ends the execution: another owner or an operator has the run.
+ * R6 a guard that does not hold ends the execution: another owner or an operator has the run. What an effect
+ *    came to is recorded all the same.
  */
 import { durationMs } from "@oars/contract";
 import type { Actions } from "#act/actions";
-import type { CompiledFlow, CompiledStep, Scope } from "#orchestrate/flows";
+import type { CompiledFlow, CompiledStep } from "#orchestrate/flows";
 import type { Caller } from "#platform/access";
-import type { Committer, Database, WriteSet } from "#platform/db";
-import type { Outbox } from "#platform/jobs";
-import { type JournalEvent, retryDelay, type StepError, type StepState, type WaitKind } from "./domain.ts";
+import { type Committer, type Database, WriteSet } from "#platform/db";
+import type { Outbox, OutboxEvent } from "#platform/jobs";
+import type { JournalEvent, StepState, WaitKind } from "./domain.ts";
 import { runEffect } from "./effect.ts";
 import type { StepKinds } from "./kinds.ts";
+import { OwedOutcomes } from "./owed.ts";
 import { RunState } from "./run-state.ts";
 import { RunWriter } from "./run-writer.ts";
-import { toInputError, toStepError } from "./step-error.ts";
+import { type Attempt, completeStep, failStep, skipStep } from "./step-end.ts";
+import { isToldError, toInputError, toJsonText, toStepError } from "./step-error.ts";
 import { type ClaimedRun, type JournalEntry, readLease, readWaits, type WaitEntry } from "./store.ts";
 import { finishRun, parkRun } from "./writes.ts";
 
@@ -25,7 +28,7 @@ export interface ExecutionDeps {
   readonly db: Database;
   readonly committer: Committer;
   readonly kinds: StepKinds;
-  readonly actions: Pick<Actions, "propose" | "perform" | "settle" | "retry" | "load">;
+  readonly actions: Pick<Actions, "propose" | "perform" | "settle" | "record" | "handOn" | "retry" | "load">;
   readonly outbox: Pick<Outbox, "emit">;
   readonly callerFor: (tenantId: string, principalId: string) => Promise<Caller>;
   readonly fault: (point: string) => void;
@@ -34,9 +37,18 @@ export interface ExecutionDeps {
   readonly onTimer: (ms: number) => void;
   /** New journal entries are durable. */
   readonly onJournal: (runId: string) => void;
+  readonly onError: (error: unknown, what: string) => void;
 }
 
-export type ExecutionEnd = "completed" | "failed" | "parked" | "lost";
+/** `released`: handed back in the middle, for this process stops. */
+export type ExecutionEnd = "completed" | "failed" | "parked" | "released" | "lost";
+
+/** The run has ended while something of it may still wait. */
+export const leftWaits = ({ tenantId, id, principalId }: ClaimedRun): OutboxEvent => ({
+  tenantId,
+  topic: "run.left-waits",
+  payload: { runId: id, principalId },
+});
 
 export class RunExecution {
   readonly run: ClaimedRun;
@@ -44,9 +56,14 @@ export class RunExecution {
   readonly state: RunState;
   readonly writer: RunWriter;
   readonly abort = new AbortController();
+  /** Outcomes of effects that are not durable yet. */
+  readonly owed = new OwedOutcomes();
   #wakeSeq: number;
   #active = 0;
   #dirty = false;
+  #news = false;
+  #draining = false;
+  #broken: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
   constructor(
@@ -62,27 +79,63 @@ export class RunExecution {
     this.state = new RunState(run, flow, journal, waits);
     const seq = Math.max(run.lastSeq, journal.at(-1)?.seq ?? 0);
     const { committer, onJournal } = deps;
-    this.writer = new RunWriter({ committer, onJournal, onLost: () => this.surrender() }, run, seq);
+    const onLost = (): void => this.surrender();
+    const onBroken = (error: unknown): void => this.#break(error);
+    this.writer = new RunWriter({ committer, onJournal, onLost, onBroken }, run, seq);
   }
 
-  /** Runs until the run ends, waits for something outside, or is lost to another owner. */
+  /**
+   * Runs until the run ends, waits for something outside, or is lost to another owner. Throws when it cannot go
+   * on: the run is still this worker's then. In any case nothing of it is under way any more.
+   */
   async drive(): Promise<ExecutionEnd> {
+    try {
+      return await this.#drive();
+    } finally {
+      if (this.#active > 0 || !this.owed.empty) await this.#wrapUp();
+    }
+  }
+
+  async #drive(): Promise<ExecutionEnd> {
     for (;;) {
       this.#dirty = false;
+      if (this.#broken) throw this.#broken.error;
       if (this.writer.lost) return "lost";
       if (this.run.deadlineAt && Date.now() > this.run.deadlineAt.getTime()) this.expire();
+      if (this.#news) await this.#readNews();
       this.#launchReady();
       if (this.#active === 0) {
-        const { failure, waiting, unsettled } = this.state;
+        const { failure, waiting, unsettled, resumable } = this.state;
         if (failure || (!waiting && !unsettled)) return this.#finish();
+        if (this.#draining && (unsettled || resumable))
+          return (await this.writer.flush()) ? "released" : "lost";
         if (!waiting) throw new Error(`run ${this.run.id} has steps that can neither run nor end`);
         if (await this.#park()) return "parked";
-      } else if (!this.#dirty) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
+      } else if (!this.#dirty) await this.#signalled();
     }
+  }
+
+  /** Lets come back what is under way, and records what effects came to though the run is not ours any more. */
+  async #wrapUp(): Promise<void> {
+    this.surrender();
+    while (this.#active > 0) await this.#signalled();
+    if (this.owed.empty) return;
+    await this.owed
+      .pay(this.deps, this.run)
+      .catch((error) => this.deps.onError(error, `effects of run ${this.run.id}`)); // the sweep finds them
+  }
+
+  /** Something that the run waits for may have come. */
+  nudge(): void {
+    if (this.#active === 0 || !this.state.waiting) return; // it looks by itself before it parks
+    this.#news = true;
+    this.#signal();
+  }
+
+  /** Begins no further step; the run is handed back, for this process stops. */
+  drain(): void {
+    this.#draining = true;
+    this.#signal();
   }
 
   /** Someone else has the run, or this process stops: nothing more is written. */
@@ -100,7 +153,21 @@ export class RunExecution {
     this.#signal();
   }
 
+  #break(error: unknown): void {
+    this.#broken ??= { error };
+    this.surrender();
+  }
+
+  /** Waits that are not written yet are written first, so that the newest of a step is the one that counts. */
+  async #readNews(): Promise<void> {
+    this.#news = false;
+    if (!(await this.writer.flush())) return;
+    const { tenantId, id } = this.run;
+    this.state.noteWaits(await this.deps.db.read(tenantId, (db) => readWaits(db, tenantId, id)));
+  }
+
   #launchReady(): void {
+    if (this.writer.lost || this.#draining) return;
     const { flow } = this.state;
     for (let moved = true; moved && !this.state.failure; ) {
       moved = false;
@@ -111,7 +178,7 @@ export class RunExecution {
         if (state.status !== "pending") continue;
         const ready = this.state.readiness(step);
         if (ready === "skip") {
-          this.#end(step, state, "skipped", null, 0);
+          skipStep({ execution: this, step, state, started: 0 });
           moved = true;
         } else if (ready === "run" && free) this.#launch(step, state);
       }
@@ -124,28 +191,29 @@ export class RunExecution {
     state.status = "running";
     state.wait = null;
     this.#active++;
-    this.#execute(step, state, resumed)
-      .catch((error) => this.fail(step, state, toStepError(error), performance.now()))
+    const attempt: Attempt = { execution: this, step, state, started: performance.now() };
+    this.#execute(attempt, resumed)
+      .catch((error) => {
+        if (!isToldError(error)) this.deps.onError(error, `step ${step.name} of run ${this.run.id}`);
+        return failStep(attempt, { error: toStepError(error) });
+      })
+      .catch((error) => this.#break(error))
       .finally(() => {
         this.#active--;
         this.#signal();
       });
   }
 
-  async #execute(step: CompiledStep, state: StepState, resumed: StepState["wait"]): Promise<void> {
-    const started = performance.now();
-    if (resumed?.kind === "timer") return this.complete(step, state, null, started);
-    if (step.when && !resumed && !(await step.when.render(this.state.scope))) {
-      return this.#end(step, state, "skipped", null, 0);
-    }
+  async #execute(attempt: Attempt, resumed: StepState["wait"]): Promise<void> {
+    const { step, state } = attempt;
+    if (resumed?.kind === "timer") return completeStep(attempt, null);
+    if (step.when && !resumed && !(await step.when.render(this.state.scope))) return skipStep(attempt);
     const kind = this.deps.kinds.find(`${step.kind}@${step.kindVersion}`);
     if (!kind) throw new Error(`step kind ${step.kind}@${step.kindVersion} is not in this program`);
     const rendered = step.input.render(this.state.scope);
     const input = kind.config.safeParse(rendered instanceof Promise ? await rendered : rendered);
-    if (!input.success) return this.fail(step, state, toInputError(input.error.issues), started);
-    if (kind.mode === "effect") {
-      return runEffect(this, step, state, kind.operation, input.data, resumed, started);
-    }
+    if (!input.success) return failStep(attempt, { error: toInputError(input.error.issues) });
+    if (kind.mode === "effect") return runEffect(attempt, kind.operation, input.data, resumed);
     if (kind.mode === "timer") {
       const { for: time } = input.data as { for: string }; // parsed by the kind
       this.writer.journalWaiting(step.name, state);
@@ -153,49 +221,7 @@ export class RunExecution {
     }
     const result = kind.run(input.data);
     const done = result instanceof Promise ? await result : result;
-    if (done.ok) await this.complete(step, state, done.output, started);
-    else await this.fail(step, state, done.error, started);
-  }
-
-  /** [R3] Journals the completion; a durable step's dependents wait until that is on disk. */
-  async complete(
-    step: CompiledStep,
-    state: StepState,
-    output: unknown,
-    started: number,
-    into?: WriteSet,
-  ): Promise<void> {
-    const ms = Math.round(performance.now() - started);
-    this.writer.journal({ step: step.name, attempt: state.attempt, event: "completed", output, ms });
-    if (into) this.writer.merge(into);
-    if ((step.durable || into) && !this.state.isLast(step) && !(await this.writer.flush())) return;
-    this.state.settle(step, "completed", output, null);
-    this.deps.onStep(step.kind, "completed", ms);
-  }
-
-  /** Retries, or ends the step as its `onError` says. `retryAfterMs` undefined: not worth a retry. */
-  async fail(
-    step: CompiledStep,
-    state: StepState,
-    error: StepError,
-    started: number,
-    retryAfterMs?: number,
-    into?: WriteSet,
-  ): Promise<void> {
-    const ms = Math.round(performance.now() - started);
-    const told: StepError = { ...error, step: step.name };
-    if (into) this.writer.merge(into);
-    const entry = { step: step.name, attempt: state.attempt, error: told, ms };
-    if (retryAfterMs !== undefined && state.attempt < step.retry.attempts && !this.state.failure) {
-      this.writer.journal({ ...entry, event: "retrying" });
-      const delay = Math.max(retryAfterMs, retryDelay(step.retry, state.attempt + 1, Math.random()));
-      this.wait(step, state, "retry", delay);
-    } else if (step.onError.do === "fallback") {
-      this.writer.journal({ ...entry, event: "failed" });
-      const output = await step.onError.output.render({ ...this.state.scope, error: told } as Scope); // the error is there for fallbacks
-      return this.complete(step, state, output, started);
-    } else this.#end(step, state, "failed", told, ms);
-    if (into) await this.writer.flush();
+    await (done.ok ? completeStep(attempt, done.output) : failStep(attempt, { error: done.error }));
   }
 
   /** Leaves the step waiting for a time; the run parks once nothing else is under way. */
@@ -212,45 +238,43 @@ export class RunExecution {
     state.status = "waiting";
   }
 
-  #end(
-    step: CompiledStep,
-    state: StepState,
-    status: "skipped" | "failed",
-    error: StepError | null,
-    ms: number,
-  ): void {
-    this.writer.journal({ step: step.name, attempt: state.attempt, event: status, error, ms });
-    this.state.settle(step, status, null, error);
-    this.deps.onStep(step.kind, status, ms);
-  }
-
   async #finish(): Promise<ExecutionEnd> {
+    const output = this.state.failure ? null : await this.#output();
     const { failure } = this.state;
-    const output = failure ? null : await this.state.output();
-    const set = await this.writer.take();
-    set.add(finishRun, {
+    const set = new WriteSet().add(finishRun, {
       tenant_id: this.run.tenantId,
       id: this.run.id,
       epoch: this.run.epoch,
       status: failure ? "failed" : "completed",
-      output: output === null || output === undefined ? null : JSON.stringify(output),
+      output,
       error: failure ? JSON.stringify(failure) : null,
       last_seq: this.writer.seq,
     });
-    if (this.state.waiting) {
-      const payload = { runId: this.run.id };
-      this.deps.outbox.emit(set, { tenantId: this.run.tenantId, topic: "run.left-waits", payload });
-    }
+    if (this.state.waiting) this.deps.outbox.emit(set, leftWaits(this.run));
     this.deps.fault("engine.before-finish");
-    if (!(await this.writer.commit(set))) return "lost";
+    const { ok } = await this.writer.commitWith(set);
+    if (this.#broken) throw this.#broken.error;
+    if (!ok) return "lost";
     return failure ? "failed" : "completed";
+  }
+
+  /** JSON text of the run's output. A flow whose output cannot be made or kept has failed. */
+  async #output(): Promise<string | null> {
+    try {
+      const json = toJsonText(await this.state.output());
+      if (!("fault" in json)) return json.text;
+      this.state.failure = json.fault;
+    } catch (error) {
+      if (!isToldError(error)) this.deps.onError(error, `output of run ${this.run.id}`);
+      this.state.failure = toStepError(error);
+    }
+    return null;
   }
 
   /** [R4] True once the run waits without a lease. False: something woke it meanwhile, and the waits were read again. */
   async #park(): Promise<boolean> {
     const { tenantId, id, epoch } = this.run;
-    const set = await this.writer.take();
-    const parked = set.with(parkRun, {
+    const set = new WriteSet().add(parkRun, {
       tenant_id: tenantId,
       id,
       epoch,
@@ -258,17 +282,22 @@ export class RunExecution {
       last_seq: this.writer.seq,
     });
     this.deps.fault("engine.before-park");
-    if (await this.writer.commit(parked)) return true;
-    this.writer.putBack(set);
+    if ((await this.writer.commitWith(set)).ok) return true;
+    if (this.writer.lost) return false;
     const lease = await this.deps.db.read(tenantId, (db) => readLease(db, tenantId, id));
     if (lease?.status !== "running" || lease.epoch !== epoch) {
       this.surrender();
       return false;
     }
-    if (!(await this.writer.flush())) return false;
     this.#wakeSeq = lease.wakeSeq;
-    this.state.noteWaits(await this.deps.db.read(tenantId, (db) => readWaits(db, tenantId, id)));
+    await this.#readNews();
     return false;
+  }
+
+  #signalled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   #signal(): void {

@@ -80,6 +80,11 @@ export class RunState {
     return this.steps.some((s) => s.status === "waiting");
   }
 
+  /** What some step waited for has come. */
+  get resumable(): boolean {
+    return this.steps.some((s) => s.status === "waiting" && s.wait?.resolved === true);
+  }
+
   get unsettled(): boolean {
     return this.steps.some((s) => s.status === "pending" || s.status === "running");
   }

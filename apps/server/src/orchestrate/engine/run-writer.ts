@@ -1,18 +1,20 @@
 /**
  * What a run's owner writes. Entries gather here until a barrier makes them durable; one commit is under way
- * at a time, and whoever comes meanwhile shares the next one. Owns the numbering of the journal.
+ * at a time, and whoever comes meanwhile shares the next one. Owns the numbering of the journal: entries become
+ * visible in the order of their numbers, so a reader that has seen one has seen all before it.
  */
-import { type Committer, WriteSet } from "#platform/db";
+import { type CommitResult, type Committer, WriteSet } from "#platform/db";
 import { newId } from "#platform/kernel";
 import type { JournalEvent, StepError, StepState, WaitKind } from "./domain.ts";
 import type { ClaimedRun } from "./store.ts";
-import { insertJournal, insertWait } from "./writes.ts";
+import { holdRun, insertJournal, insertWait } from "./writes.ts";
 
 export interface Entry {
   readonly step: string;
   readonly attempt: number;
   readonly event: JournalEvent;
-  readonly output?: unknown;
+  /** JSON text. */
+  readonly output?: string | null;
   readonly error?: StepError | null;
   readonly ms: number;
 }
@@ -23,14 +25,18 @@ export interface RunWriterDeps {
   readonly onJournal: (runId: string) => void;
   /** A guard did not hold: the run is not ours any more. */
   readonly onLost: () => void;
+  /** A commit failed, and nobody knows what of it is durable: only the journal can tell, from the start. */
+  readonly onBroken: (error: unknown) => void;
 }
+
+const lostHere: CommitResult = { ok: false, fence: "engine.lost" };
 
 export class RunWriter {
   readonly #deps: RunWriterDeps;
   readonly #run: ClaimedRun;
   #seq: number;
   #pending = new WriteSet();
-  #committing: Promise<boolean> | undefined;
+  #committing: Promise<CommitResult> | undefined;
   #lost = false;
 
   constructor(deps: RunWriterDeps, run: ClaimedRun, seq: number) {
@@ -53,9 +59,9 @@ export class RunWriter {
     this.#lost = true;
   }
 
-  journal(entry: Entry, into: WriteSet = this.#pending): void {
+  journal(entry: Entry): void {
     const { output, error } = entry;
-    into.add(insertJournal, {
+    this.#pending.add(insertJournal, {
       tenant_id: this.#run.tenantId,
       run_id: this.#run.id,
       epoch: this.#run.epoch,
@@ -64,7 +70,7 @@ export class RunWriter {
       attempt: entry.attempt,
       event: entry.event,
       seq: ++this.#seq,
-      output: output === null || output === undefined ? null : JSON.stringify(output),
+      output: output ?? null,
       error: error ? JSON.stringify(error) : null,
       at: Date.now() / 1000,
       ms: entry.ms,
@@ -72,19 +78,21 @@ export class RunWriter {
   }
 
   /** Once for each attempt: an attempt that waits again has its entry already. */
-  journalWaiting(step: string, state: StepState, into: WriteSet = this.#pending): void {
-    if (state.waited === state.attempt) return;
-    state.waited = state.attempt;
-    this.journal({ step, attempt: state.attempt, event: "waiting", ms: 0 }, into);
+  journalWaiting(step: string, state: StepState): void {
+    const { attempt } = state;
+    if (state.waited === attempt) return;
+    this.#pending.onCommit(() => {
+      state.waited = attempt;
+    });
+    this.journal({ step, attempt, event: "waiting", ms: 0 });
   }
 
   addWait(
     step: string,
     attempt: number,
     wait: { readonly kind: WaitKind; readonly key: string | null; readonly dueInMs: number | null },
-    into: WriteSet = this.#pending,
   ): void {
-    into.add(insertWait, {
+    this.#pending.add(insertWait, {
       tenant_id: this.#run.tenantId,
       id: newId(),
       run_id: this.#run.id,
@@ -106,42 +114,55 @@ export class RunWriter {
     this.#pending.onCommit(fn);
   }
 
-  /** Takes what is not yet written, for a commit that the caller makes. Earlier commits are durable by then. */
-  async take(): Promise<WriteSet> {
-    while (this.#committing !== undefined) await this.#committing;
-    const taken = this.#pending;
-    this.#pending = new WriteSet();
-    return taken;
-  }
-
-  /** Puts back what a refused commit did not write, before whatever came since. */
-  putBack(taken: WriteSet): void {
-    this.#pending = taken.merge(this.#pending);
-  }
-
   /** Makes everything so far durable. False: the run is lost. */
   async flush(): Promise<boolean> {
-    while (this.#committing !== undefined) await this.#committing;
+    await this.#turn();
     if (this.#lost) return false;
     const set = this.#pending;
     this.#pending = new WriteSet();
-    this.#committing = this.commit(set);
-    try {
-      const ok = await this.#committing;
-      if (!ok) {
-        this.#lost = true;
-        this.#deps.onLost();
-      }
-      return ok;
-    } finally {
-      this.#committing = undefined;
-    }
+    const { ok } = await this.#write(set);
+    if (!ok) this.#deps.onLost();
+    return ok;
   }
 
-  /** Commits a set that was taken. False: a guard did not hold, and nothing of it is written. */
-  async commit(set: WriteSet): Promise<boolean> {
-    const { ok } = await this.#deps.committer.commit(set);
-    if (ok) this.#deps.onJournal(this.#run.id);
-    return ok;
+  /**
+   * Makes everything so far durable together with `own`. `prepare` adds entries that belong to `own` alone.
+   * Refused: nothing of it is written, and what had gathered before waits for the next commit.
+   */
+  async commitWith(own: WriteSet, prepare?: () => void): Promise<CommitResult> {
+    await this.#turn();
+    if (this.#lost) return lostHere;
+    const gathered = this.#pending;
+    this.#pending = new WriteSet();
+    prepare?.();
+    const set = new WriteSet().merge(gathered).merge(this.#pending).merge(own);
+    this.#pending = new WriteSet();
+    const result = await this.#write(set);
+    if (!result.ok) this.#pending = gathered.merge(this.#pending);
+    return result;
+  }
+
+  /** [R2] An effect's own writes: refused, and with them the effect, once another has the run. */
+  commitEffect(own: WriteSet, prepare?: () => void): Promise<CommitResult> {
+    const { tenantId, id, epoch } = this.#run;
+    return this.commitWith(own.with(holdRun, { tenant_id: tenantId, id, epoch }), prepare);
+  }
+
+  /** Earlier commits are done by then; of several that wait the first goes on at once and the others again behind it. */
+  async #turn(): Promise<void> {
+    while (this.#committing !== undefined) await this.#committing;
+  }
+
+  async #write(set: WriteSet): Promise<CommitResult> {
+    const work = this.#deps.committer.commit(set).catch((error): CommitResult => {
+      this.#lost = true;
+      this.#deps.onBroken(error);
+      return lostHere;
+    });
+    this.#committing = work;
+    const result = await work;
+    this.#committing = undefined;
+    if (result.ok) this.#deps.onJournal(this.#run.id);
+    return result;
   }
 }

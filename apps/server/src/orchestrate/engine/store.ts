@@ -21,10 +21,16 @@ export interface ClaimedRun {
 }
 
 /**
- * Takes up to `limit` queued runs for this worker. Tenants that have work share the limit evenly; priority
- * counts within a tenant only. Rows that another claimer holds are passed over.
+ * Takes up to `limit` queued runs for this worker. Tenants that have work share the limit evenly, and where it is
+ * smaller than their number they take turns: the first is the one behind `after`. Priority counts within a tenant
+ * only. Rows that another claimer holds are passed over.
  */
-export const claimRuns = (db: Database, workerId: string, limit: number): Promise<ClaimedRun[]> =>
+export const claimRuns = (
+  db: Database,
+  workerId: string,
+  limit: number,
+  after: string | null,
+): Promise<ClaimedRun[]> =>
   db.system.query<ClaimedRun>(sql`/* engine.claimRuns */
     with recursive tenants as (
       (select r.tenant_id from run r where r.status = 'queued' order by r.tenant_id limit 1)
@@ -33,7 +39,8 @@ export const claimRuns = (db: Database, workerId: string, limit: number): Promis
       from tenants t where t.tenant_id is not null
     ), picked as (
       select p.tenant_id, p.id
-      from (select t.tenant_id from tenants t where t.tenant_id is not null) q
+      from (select t.tenant_id from tenants t where t.tenant_id is not null
+            order by coalesce(t.tenant_id <= ${after}::uuid, false), t.tenant_id) q
       cross join lateral (
         select r.tenant_id, r.id from run r
         where r.tenant_id = q.tenant_id and r.status = 'queued' and r.available_at <= now()
@@ -114,7 +121,7 @@ export const resolveWaits = (
       where r.tenant_id = ${tenantId} and r.id in (select d.run_id from due d) returning r.id
     )
     update wait w set status = 'resolved', resolved_at = now()
-    from due d where w.tenant_id = ${tenantId} and w.id = d.id and exists (select from woken k where k.id = d.run_id)
+    from due d where w.tenant_id = ${tenantId} and w.id = d.id and w.status = 'open' and exists (select from woken k where k.id = d.run_id)
     returning w.run_id as "runId"`);
 
 /** Resolves timers that are due and wakes runs past their deadline. Returns how many it found. */
@@ -166,17 +173,39 @@ export async function abortRun(
   runId: string,
   error: StepError,
 ): Promise<{ id: string } | undefined> {
-  const owner = await tx.query<{ worker: string | null }>(sql`/* engine.findOwner */
-    select lease_worker as worker from run where tenant_id = ${tenantId} and id = ${runId}`);
-  const worker = owner[0]?.worker;
-  if (worker)
-    await tx.query(sql`/* engine.lockOwner */ select pg_advisory_xact_lock(${workerLock(worker)}::bigint)`);
-  const aborted = await tx.query<{ id: string }>(sql`/* engine.abortRun */
-    update run r set status = 'aborted', lease_worker = null, lease_epoch = r.lease_epoch + 1, ended_at = now(),
-      error = ${JSON.stringify(error)}::jsonb,
-      last_seq = greatest(r.last_seq, coalesce((select max(j.seq) from journal j where j.tenant_id = r.tenant_id and j.run_id = r.id), 0))
-    where r.tenant_id = ${tenantId} and r.id = ${runId} and r.status in ('queued', 'running', 'waiting')
-    returning r.id`);
-  if (aborted[0]) await cancelWaits(tx, tenantId, runId);
-  return aborted[0];
+  for (;;) {
+    const [owner] = await tx.query<{ worker: string | null }>(sql`/* engine.findOwner */
+      select lease_worker as worker from run
+      where tenant_id = ${tenantId} and id = ${runId} and status in ('queued', 'running', 'waiting')`);
+    if (!owner) return undefined;
+    if (owner.worker)
+      await tx.query(
+        sql`/* engine.lockOwner */ select pg_advisory_xact_lock(${workerLock(owner.worker)}::bigint)`,
+      );
+    const [aborted] = await tx.query<{ id: string }>(sql`/* engine.abortRun */
+      update run r set status = 'aborted', lease_worker = null, lease_epoch = r.lease_epoch + 1, ended_at = now(),
+        error = ${JSON.stringify(error)}::jsonb,
+        last_seq = greatest(r.last_seq, coalesce((select max(j.seq) from journal j where j.tenant_id = r.tenant_id and j.run_id = r.id), 0))
+      where r.tenant_id = ${tenantId} and r.id = ${runId} and r.status in ('queued', 'running', 'waiting')
+        and r.lease_worker is not distinct from ${owner.worker}
+      returning r.id`);
+    if (!aborted) continue; // claimed or ended since: look again
+    await cancelWaits(tx, tenantId, runId);
+    return aborted;
+  }
 }
+
+/** Number of the newest entry that is durable. */
+export async function readLastSeq(db: Db, tenantId: string, runId: string): Promise<number> {
+  const rows = await db.query<{ seq: number }>(sql`/* engine.readLastSeq */
+    select coalesce(max(seq), 0)::int4 as seq from journal where tenant_id = ${tenantId} and run_id = ${runId}`);
+  return rows[0]?.seq ?? 0;
+}
+
+/** Runs that this worker holds a lease of, as the database knows it. */
+export const findLeased = (
+  db: Database,
+  workerId: string,
+): Promise<{ tenantId: string; id: string; epoch: number }[]> =>
+  db.system.query(sql`/* engine.findLeased */
+    select tenant_id as "tenantId", id, lease_epoch as epoch from run where lease_worker = ${workerId} and status = 'running'`);

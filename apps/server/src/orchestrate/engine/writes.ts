@@ -82,6 +82,16 @@ export const finishRun = defineWrite<FinishRow>({
       and r.lease_worker is not null returning 1`,
 });
 
+/** Holds for as long as the writer has the lease: for commits that carry no entry of the journal. */
+export const holdRun = defineWrite<{ tenant_id: string; id: string; epoch: number }>({
+  name: "engine.holdRun",
+  order: 10,
+  guard: true,
+  columns: { tenant_id: "uuid", id: "uuid", epoch: "int4" },
+  text: `/* engine.holdRun */ select 1 from batch b join run r on r.tenant_id = b.tenant_id and r.id = b.id
+    where r.lease_epoch = b.epoch and r.lease_worker is not null`,
+});
+
 export interface ParkRow {
   tenant_id: string;
   id: string;

@@ -14,6 +14,7 @@ export interface RunsDeps {
   readonly flows: Flows;
   readonly engine: Engine;
   readonly actions: Pick<Actions, "cancelOf">;
+  readonly whoIs: (tenantId: string, principalId: string) => Promise<Caller>;
 }
 
 export interface RunStart {
@@ -171,6 +172,9 @@ async function startTriggered(
 async function abort(deps: RunsDeps, caller: Caller, id: string, reason: string): Promise<RunView> {
   requirePermission(caller, "runs:operate");
   const { tenantId } = caller;
+  const found = await deps.db.read(tenantId, (db) => findRun(db, tenantId, id));
+  if (!found) throw new OarsError("RUN_NOT_FOUND");
+  const requester = await deps.whoIs(tenantId, found.startedBy);
   await deps.db.tx(tenantId, async (tx) => {
     const message = `Aborted by ${caller.principalName}: ${reason}`;
     const aborted = await abortRun(tx, tenantId, id, { code: "RUN_ABORTED", message });
@@ -178,7 +182,7 @@ async function abort(deps: RunsDeps, caller: Caller, id: string, reason: string)
       const run = await findRun(tx, tenantId, id);
       throw run ? new OarsError("RUN_ENDED", { state: run.status }) : new OarsError("RUN_NOT_FOUND");
     }
-    await deps.actions.cancelOf(tx, tenantId, id);
+    await deps.actions.cancelOf(tx, tenantId, id, requester);
     tx.onCommit(() => deps.engine.surrender(id));
   });
   return toView((await readRun(deps, tenantId, id)).run);

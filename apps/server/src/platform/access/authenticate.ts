@@ -14,6 +14,7 @@ import { findLiveKey } from "./system-store.ts";
 export interface Authenticator {
   authenticate(authorization: string | undefined, tenantHeader?: string): Promise<Caller>;
   callerFor(tenantId: string, principalId: string): Promise<Caller>;
+  whoIs(tenantId: string, principalId: string): Promise<Caller>;
   /** Forgets what is remembered of a principal. */
   forget(tenantId: string, principalId: string): void;
   /** Resolves when the notes of last use that are under way are written. */
@@ -100,6 +101,11 @@ export function createAuthenticator(deps: { db: Database; sessions: Sessions; cl
       const found = await principal(tenantId, principalId, null);
       if (!found) throw new OarsError("PRINCIPAL_NOT_FOUND");
       if (!found.active) throw new OarsError("PRINCIPAL_DISABLED", { name: found.caller.principalName });
+      return found.caller;
+    },
+    whoIs: async (tenantId, principalId) => {
+      const found = await principal(tenantId, principalId, null);
+      if (!found) throw new OarsError("PRINCIPAL_NOT_FOUND");
       return found.caller;
     },
     forget: (tenantId, principalId) => {

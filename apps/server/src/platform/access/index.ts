@@ -55,6 +55,8 @@ export interface Access extends AccessService {
    * PRINCIPAL_DISABLED. Not inside a transaction.
    */
   callerFor: Authenticator["callerFor"];
+  /** The principal for what is told of it, such as receipts: also when it is disabled and may not act. */
+  whoIs: Authenticator["whoIs"];
   /** Waits for what is still being written. */
   close(): Promise<void>;
 }
@@ -69,6 +71,7 @@ export function createAccess(deps: AccessDeps): Access {
     ...keyUseCases(parts),
     authenticate: authenticator.authenticate,
     callerFor: authenticator.callerFor,
+    whoIs: authenticator.whoIs,
     close: authenticator.settle,
   };
 }
