@@ -18,7 +18,6 @@ export interface TestApp extends App {
 export interface TestAppOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly fault?: (point: string) => void;
-  /** Errors of background work, which the log would tell an operator. */
   readonly onFenced?: () => void;
   readonly workerId?: string;
 }
@@ -101,7 +100,8 @@ export async function startWorker(
           : db.system.query<Row>(statement),
     },
   };
-  const app = await composeOver(heard, { ...options, workerId: id });
+  const env = { OARS_STORE: "postgres", OARS_POSTGRES_URL: opened.url, ...options.env };
+  const app = await composeOver(heard, { ...options, env, workerId: id });
   return {
     id,
     app,
