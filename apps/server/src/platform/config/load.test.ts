@@ -235,4 +235,10 @@ describe("readers", () => {
   ] as const)("%s=%s reads as %o", (name, text, value) => {
     expect(read(name, text)).toEqual(value);
   });
+
+  it("takes no offence at the variables of the command line", () => {
+    const env = { OARS_URL: "http://127.0.0.1:8080", OARS_KEY: "oars_x_y", OARS_CONFIG_DIR: "/tmp/x" };
+    expect(() => loadConfig(env)).not.toThrow();
+    expect(() => loadConfig({ OARS_CONFIG_DIRS: "x" })).toThrow(/OARS_CONFIG_DIRS/);
+  });
 });

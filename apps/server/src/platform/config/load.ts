@@ -65,10 +65,14 @@ export function loadConfig(env: Environment): Config {
   return assemble(values, warnings);
 }
 
+/** Read by the command line: a shell that exports them may start a server too. */
+const clientVariables = ["OARS_URL", "OARS_KEY", "OARS_CONFIG_DIR"];
+
 function reportUnknown(env: Environment, report: Report, warnings: string[]): void {
   const known = Object.keys(variables);
   const names = new Set([
     ...known,
+    ...clientVariables,
     ...Object.values(variables).flatMap((v) => v.aliases as readonly string[]),
   ]);
   for (const [name, value] of Object.entries(env)) {
