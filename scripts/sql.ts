@@ -32,4 +32,9 @@ async function main(dataDir: string): Promise<void> {
   }
 }
 
-if (import.meta.main) await main(process.env.OARS_DATA_DIR ?? ".oars");
+if (import.meta.main) {
+  await main(process.env.OARS_DATA_DIR ?? ".oars").catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });
+}
