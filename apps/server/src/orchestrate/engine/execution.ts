@@ -172,6 +172,7 @@ export class RunExecution {
     for (let moved = true; moved && !this.state.failure; ) {
       moved = false;
       for (const step of flow.steps) {
+        if (this.state.failure) return; // a pure step ends while it is launched
         const state = this.state.of(step);
         const free = this.#active < flow.parallel;
         if (state.status === "waiting" && state.wait?.resolved && free) this.#launch(step, state);
