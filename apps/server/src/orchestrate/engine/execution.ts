@@ -63,6 +63,7 @@ export class RunExecution {
   #dirty = false;
   #news = false;
   #draining = false;
+  #expired = false;
   #broken: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
@@ -147,6 +148,8 @@ export class RunExecution {
 
   /** The run's time is up: it fails once what is under way has come back. */
   expire(): void {
+    if (this.#expired) return; // each signal is a turn of `drive`, which looks at the time in each turn
+    this.#expired = true;
     const message = `The run took longer than its limit of ${this.state.flow.timeoutMs} ms.`;
     this.state.failure ??= { code: "RUN_TIMEOUT", message };
     this.abort.abort();
