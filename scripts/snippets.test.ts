@@ -4,9 +4,10 @@
  * A `sh` block whose line before is `<!-- run -->` is executed; `<!-- file NAME -->` before any block writes its text
  * to NAME. The blocks of one document are one shell session (`bash -euo pipefail`) in a directory of their own that
  * looks like the checkout; `KEY` is the administrator's key, and ports and `/tmp` stand for free and temporary ones.
+ * `npm run --silent oars` and `npx` are short cuts to what they would start: npm itself takes most of a second.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,9 +40,23 @@ async function linkCheckout(dir: string): Promise<void> {
   await mkdir(join(dir, "tmp"));
 }
 
+async function writeShortCuts(dir: string): Promise<void> {
+  const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  }; // our own manifest
+  const npm = `case "$1 $2 $3 $4" in
+  "run --silent oars --") shift 4; exec ${scripts.oars} "$@" ;;
+  *) echo "snippets.test.ts has no short cut for npm $*" >&2; exit 2 ;;
+esac`;
+  await mkdir(join(dir, "short-cuts"));
+  await writeFile(join(dir, "short-cuts/npm"), `#!/bin/sh\n${npm}\n`, { mode: 0o755 });
+  await writeFile(join(dir, "short-cuts/npx"), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
+}
+
 async function openStage(): Promise<Stage> {
   const dir = await mkdtemp(join(tmpdir(), "oars-snippets-"));
   await linkCheckout(dir);
+  await writeShortCuts(dir);
   const [port, receiverPort] = await Promise.all([freePort(), freePort()]);
   const receiver = spawn(process.execPath, ["examples/receiver.ts", String(receiverPort)], {
     cwd: dir,
@@ -114,7 +129,7 @@ async function runScript(script: string, stage: Stage): Promise<{ code: number |
     cwd: stage.dir,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
-      PATH: `${join(root, "node_modules/.bin")}:${process.env.PATH ?? ""}`,
+      PATH: [join(stage.dir, "short-cuts"), join(root, "node_modules/.bin"), process.env.PATH].join(":"),
       HOME: stage.dir,
       KEY: stage.key,
     },
