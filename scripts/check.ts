@@ -20,12 +20,17 @@ interface Outcome {
 }
 
 const root = join(import.meta.dirname, "..");
+const plain: boolean = process.stdout.isTTY !== true;
 const bin = (name: string): string => join(root, "node_modules", ".bin", name);
 
 /** Longest first, so that the parts end together. */
 const parts: readonly Part[] = [
   { name: "types", command: bin("tsc"), args: ["-p", "tsconfig.json"] },
-  { name: "format and lint", command: bin("biome"), args: ["ci", "."] },
+  {
+    name: "format and lint",
+    command: bin("biome"),
+    args: ["ci", ".", `--colors=${plain ? "off" : "force"}`],
+  },
   { name: "rooms", command: bin("vitest"), args: ["run", "--reporter=dot", "apps/server/src/rooms.test.ts"] },
   {
     name: "generated documents",
@@ -38,7 +43,8 @@ function run({ name, command, args }: Part): Promise<Outcome> {
   const started = performance.now();
   return new Promise((resolve) => {
     const shell = process.platform === "win32"; // .bin holds .cmd files there
-    const child = spawn(command, [...args], { cwd: root, shell, stdio: ["ignore", "pipe", "pipe"] });
+    const env = plain ? { ...process.env, NO_COLOR: "1" } : process.env;
+    const child = spawn(command, [...args], { cwd: root, env, shell, stdio: ["ignore", "pipe", "pipe"] });
     const chunks: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
