@@ -190,9 +190,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
     },
     stop: async () => {
       await Promise.all(background.map((ticker) => ticker.stop()));
-      await engine.stop(config.shutdownTimeoutMs);
-      await outbox.stop();
-      await actions.stop(config.shutdownTimeoutMs);
+      await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
+      await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await workers.stop();
       await receiptLog.stop();
       await access.close();

@@ -21,6 +21,8 @@ export interface ContinuationDeps extends ExecutionDeps {
   readonly whoIs: (tenantId: string, principalId: string) => Promise<Caller>;
   readonly onError: (error: unknown, what: string) => void;
   readonly inFlight: Set<Promise<void>>;
+  /** Breaks off what runs detached, for this process stops. */
+  readonly stopping: AbortSignal;
 }
 
 interface Reopened {
@@ -147,7 +149,9 @@ async function tryReopen(
 export function runDetached(deps: ContinuationDeps, action: Executable): void {
   const { tenantId, actionId, runId } = action.recorded;
   const work = (async () => {
-    const done = await perform(deps, action);
+    const done = await perform(deps, action, deps.stopping);
+    const { outcome } = done;
+    if (deps.stopping.aborted && outcome.status === "failed" && outcome.error.code === "NET_ABORTED") return; // the death hook hands it on
     const set = new WriteSet();
     await settle(deps, action, done, set);
     await record(deps, set, { tenantId, actionId, runId });

@@ -28,7 +28,7 @@ import type { Proposal } from "./proposal.ts";
 import { addEnd, addOutcome, recordedAction } from "./record.ts";
 import * as store from "./store.ts";
 
-export type ActionsDeps = Omit<ContinuationDeps, "inFlight" | "outbox"> & {
+export type ActionsDeps = Omit<ContinuationDeps, "inFlight" | "stopping" | "outbox"> & {
   readonly outbox: Pick<Outbox, "emit" | "on">;
 };
 
@@ -83,14 +83,15 @@ export interface Actions {
   onDeath(tx: Tx, workerId: string): Promise<void>;
   /** Hands on executions of any process that are long over their time: their outcome was lost. Returns how many. */
   sweep(limit: number): Promise<number>;
-  /** Waits for detached executions, at most so long; what is left is handed on. */
+  /** Waits for detached executions, and breaks them off after that time: the death hook hands them on. */
   stop(graceMs: number): Promise<void>;
 }
 
 const defaultTimeoutMs = 30_000;
 
 export function createActions(given: ActionsDeps): Actions {
-  const deps: ContinuationDeps = { ...given, inFlight: new Set() };
+  const stopping = new AbortController();
+  const deps: ContinuationDeps = { ...given, inFlight: new Set(), stopping: stopping.signal };
   given.outbox.on("approval.resolved", (e) =>
     afterApproval(deps, e.tenantId, String(e.payload.actionId), String(e.payload.approvalId)),
   );
@@ -147,13 +148,9 @@ export function createActions(given: ActionsDeps): Actions {
         return lost.length;
       }),
     stop: async (graceMs) => {
-      const left = Promise.all(deps.inFlight);
-      let timer: NodeJS.Timeout | undefined;
-      const over = new Promise<void>((done) => {
-        timer = setTimeout(done, graceMs);
-      });
-      await Promise.race([left, over]);
-      clearTimeout(timer);
+      const breakOff = setTimeout(() => stopping.abort(), graceMs);
+      await Promise.all(deps.inFlight);
+      clearTimeout(breakOff);
     },
   };
 }

@@ -240,6 +240,7 @@ export class RunExecution {
   held(state: StepState, actionId: string, resolved = false): void {
     state.wait = { kind: "action", key: actionId, resolved };
     state.status = "waiting";
+    if (resolved) this.state.looseWaits = true;
   }
 
   async #finish(): Promise<ExecutionEnd> {
@@ -254,7 +255,7 @@ export class RunExecution {
       error: failure ? JSON.stringify(failure) : null,
       last_seq: this.writer.seq,
     });
-    if (this.state.waiting) this.deps.outbox.emit(set, leftWaits(this.run));
+    if (this.state.waiting || this.state.looseWaits) this.deps.outbox.emit(set, leftWaits(this.run));
     this.deps.fault("engine.before-finish");
     const { ok } = await this.writer.commitWith(set);
     if (this.#broken) throw this.#broken.error;

@@ -11,6 +11,8 @@ export class RunState {
   readonly scope: Scope;
   /** Why the run is going to fail. */
   failure: StepError | null = null;
+  /** A wait is open that nobody waits for: what it was for had come before it was written. */
+  looseWaits = false;
   readonly #sources: readonly (readonly CompiledStep[])[];
 
   constructor(
@@ -62,7 +64,8 @@ export class RunState {
     state.output = output ?? null;
     state.error = error;
     state.diverted = status === "failed" && step.onError.do === "goto";
-    if (status === "failed" && step.onError.do === "fail") this.failure ??= error;
+    const handled = step.onError.do === "continue" || step.onError.do === "goto";
+    if (status === "failed" && !handled) this.failure ??= error; // a fallback that failed too is no way out
     this.scope.steps[step.name] = { output: state.output, status, ...(error ? { error } : {}) };
   }
 
@@ -71,7 +74,10 @@ export class RunState {
     for (const w of waits) {
       const step = this.flow.steps.find((s) => s.name === w.step);
       const state = step && this.of(step);
-      if (state?.status !== "waiting" || state.attempt !== w.attempt) continue;
+      if (state?.status !== "waiting" || state.attempt !== w.attempt) {
+        if (w.status === "open") this.looseWaits = true;
+        continue;
+      }
       state.wait = { kind: w.kind, key: w.key, resolved: w.status === "resolved" };
     }
   }
