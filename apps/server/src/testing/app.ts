@@ -20,6 +20,8 @@ export interface TestAppOptions {
   readonly fault?: (point: string) => void;
   readonly onFenced?: () => void;
   readonly workerId?: string;
+  /** Puts something between the server and its database, such as a count. */
+  readonly wrap?: (db: Database) => Database;
 }
 
 /** The whole server without a door, over a test database; loopback may be dialled. */
@@ -40,6 +42,11 @@ export async function startTestApp(db: Database, options: TestAppOptions = {}): 
   };
 }
 
+/** The same over a database that has its first tenant: a server that starts again. It is not started yet. */
+export function joinTestApp(db: Database, options: TestAppOptions = {}): Promise<App> {
+  return composeOver(db, options);
+}
+
 function composeOver(db: Database, options: TestAppOptions): Promise<App> {
   const config = loadConfig({
     OARS_EGRESS_ALLOW: "127.0.0.1/32",
@@ -49,7 +56,7 @@ function composeOver(db: Database, options: TestAppOptions): Promise<App> {
   });
   return compose({
     config,
-    db,
+    db: options.wrap ? options.wrap(db) : db,
     keys: {
       dataEncryption: new Secret(new Uint8Array(32).fill(7)),
       jwt: new Secret("a secret of the tests, of 32 characters"),
