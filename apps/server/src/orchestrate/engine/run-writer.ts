@@ -116,7 +116,7 @@ export class RunWriter {
 
   /** Makes everything so far durable. False: the run is lost. */
   async flush(): Promise<boolean> {
-    await this.#turn();
+    while (this.#committing !== undefined) await this.#committing;
     if (this.#lost) return false;
     const set = this.#pending;
     this.#pending = new WriteSet();
@@ -130,7 +130,7 @@ export class RunWriter {
    * Refused: nothing of it is written, and what had gathered before waits for the next commit.
    */
   async commitWith(own: WriteSet, prepare?: () => void): Promise<CommitResult> {
-    await this.#turn();
+    while (this.#committing !== undefined) await this.#committing;
     if (this.#lost) return lostHere;
     const gathered = this.#pending;
     this.#pending = new WriteSet();
@@ -148,11 +148,7 @@ export class RunWriter {
     return this.commitWith(own.with(holdRun, { tenant_id: tenantId, id, epoch }), prepare);
   }
 
-  /** Earlier commits are done by then; of several that wait the first goes on at once and the others again behind it. */
-  async #turn(): Promise<void> {
-    while (this.#committing !== undefined) await this.#committing;
-  }
-
+  /** Called when no commit is under way, which is looked at right before: of several that wait one goes on. */
   async #write(set: WriteSet): Promise<CommitResult> {
     const work = this.#deps.committer.commit(set).catch((error): CommitResult => {
       this.#lost = true;
