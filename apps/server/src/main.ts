@@ -14,7 +14,13 @@ const usage = `Usage: oars-server <command>
   doctor   checks the configuration and prints what is in force
 `;
 
-const exitCodes: Readonly<Record<string, number>> = { CONFIG_INVALID: 78, STORE_LOCKED: 75, STORE_NEWER: 57 };
+const exitCodes: Readonly<Record<string, number>> = {
+  CONFIG_INVALID: 78,
+  SERVER_ADDRESS_TAKEN: 76,
+  STORE_LOCKED: 75,
+  STORE_NEWER: 57,
+  STORE_UNAVAILABLE: 69,
+};
 
 async function main(argv: readonly string[]): Promise<number> {
   const { positionals, values } = parseArgs({
@@ -83,7 +89,8 @@ try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {
   if (isOarsError(error)) {
-    process.stderr.write(`${error.code}: ${error.message}\n`);
+    const why = error.cause instanceof Error ? ` (${error.cause.message})` : "";
+    process.stderr.write(`${error.code}: ${error.message}${why}\n`);
     process.exit(exitCodes[error.code] ?? 1);
   }
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);

@@ -6,6 +6,7 @@ import type { Telemetry } from "#platform/telemetry";
 import { renderBanner } from "./banner.ts";
 import { type App, compose } from "./compose.ts";
 import { checkHealth } from "./health.ts";
+import { assertFree } from "./listening.ts";
 import { version } from "./version.ts";
 
 export interface ServeOptions {
@@ -30,6 +31,7 @@ export interface Serving {
 export async function serve(options: ServeOptions): Promise<Serving> {
   const started = performance.now();
   const { config, telemetry } = options;
+  await assertFree(config.http.host, config.http.port);
   for (const warning of config.warnings) telemetry.log.warn(warning);
   const fencing = Promise.withResolvers<void>();
   const app = await compose({

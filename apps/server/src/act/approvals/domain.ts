@@ -74,12 +74,12 @@ export interface Approval {
 export const hasRole = (roles: readonly string[], requirements: readonly Requirement[]): boolean =>
   requirements.some((r) => roles.includes(r.role));
 
-/** Every requirement has its quorum of distinct approvers. */
+/**
+ * Every requirement has its quorum, each approver counted for one of them: who holds two of the roles fills one
+ * place. So the number of people is never less than the places that the policy asks for.
+ */
 export const isGranted = (requirements: readonly Requirement[], votes: readonly Vote[]): boolean =>
-  requirements.every((r) => approversWith(votes, r.role) >= r.quorum);
-
-const approversWith = (votes: readonly Vote[], role: string): number =>
-  new Set(votes.filter((v) => v.vote === "approve" && v.roles.includes(role)).map((v) => v.principalId)).size;
+  missing(requirements, votes).length === 0;
 
 /** What the policy is told of the votes: how many distinct approvers, and in which of the required roles. */
 export function tally(approval: Pick<Approval, "requirements" | "votes">): {
@@ -93,9 +93,42 @@ export function tally(approval: Pick<Approval, "requirements" | "votes">): {
   return { count: new Set(approving.map((v) => v.principalId)).size, roles: [...new Set(roles)].sort() };
 }
 
-/** Votes still missing: the largest shortfall first. */
-export const missing = (requirements: readonly Requirement[], votes: readonly Vote[]): Requirement[] =>
-  requirements
-    .map((r) => ({ role: r.role, quorum: Math.max(0, r.quorum - approversWith(votes, r.role)) }))
+/** Places still empty: the largest shortfall first. */
+export function missing(requirements: readonly Requirement[], votes: readonly Vote[]): Requirement[] {
+  const places = requirements.flatMap((r) => Array.from({ length: r.quorum }, () => r.role));
+  const rolesOf = new Map<string, Set<string>>();
+  for (const v of votes) {
+    if (v.vote === "approve")
+      rolesOf.set(v.principalId, new Set([...(rolesOf.get(v.principalId) ?? []), ...v.roles]));
+  }
+  const filled = fillPlaces(places, rolesOf);
+  return requirements
+    .map((r) => ({
+      role: r.role,
+      quorum: places.filter((role, i) => role === r.role && !filled.has(i)).length,
+    }))
     .filter((r) => r.quorum > 0)
     .sort((a, b) => b.quorum - a.quorum);
+}
+
+/** Largest number of places filled by distinct people: augmenting paths (Kuhn). Place by person. */
+function fillPlaces(
+  places: readonly string[],
+  rolesOf: ReadonlyMap<string, ReadonlySet<string>>,
+): Map<number, string> {
+  const filled = new Map<number, string>();
+  const seat = (person: string, tried: Set<number>): boolean => {
+    for (const [i, role] of places.entries()) {
+      if (tried.has(i) || !rolesOf.get(person)?.has(role)) continue;
+      tried.add(i);
+      const holder = filled.get(i);
+      if (holder === undefined || seat(holder, tried)) {
+        filled.set(i, person);
+        return true;
+      }
+    }
+    return false;
+  };
+  for (const person of rolesOf.keys()) seat(person, new Set());
+  return filled;
+}

@@ -2,6 +2,7 @@ import { type Caller, requirePermission } from "#platform/access";
 import type { Database } from "#platform/db";
 import { type Clock, type FieldProblem, newId, OarsError } from "#platform/kernel";
 import { createActive } from "./active.ts";
+import { demandProblems } from "./demands.ts";
 import type {
   Bundle,
   BundleSource,
@@ -61,7 +62,7 @@ export interface Policy {
 type Published = { readonly bundle: Bundle | null; readonly errors: readonly string[] };
 
 export function createPolicy({ db, receipts, clock, facts = async () => [] }: PolicyDeps): Policy {
-  const workshop = createWorkshop();
+  const workshop = createWorkshop(demandProblems);
   const evaluator = createEvaluator(createEngine());
   const active = createActive<Published>({
     now: () => clock.now().getTime(),

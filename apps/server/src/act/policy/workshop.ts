@@ -26,12 +26,15 @@ interface Examined {
   readonly bundle?: Bundle;
 }
 
-export function createWorkshop(): Workshop {
+/** `demands` names what a bundle asks that this server cannot do. */
+export function createWorkshop(demands: (bundle: Bundle) => readonly FieldProblem[] = () => []): Workshop {
   const engine = createEngine();
   const evaluator = createEvaluator(engine, createSlots(engine, { maxSlots: 64, maxPolicies: 8_000 }));
   function* examine(source: BundleSource, facts: readonly FactSpec[]): Generator<void, Examined> {
     const { problems: invalid, bundle } = yield* checkBundle(engine, normalSource(source), facts);
     if (bundle === undefined) return { invalid, failed: [] };
+    const unmet = demands(bundle);
+    if (unmet.length > 0) return { invalid: unmet, failed: [] };
     const failed = yield* runCases(evaluator, bundle, source);
     return { invalid, failed, bundle };
   }

@@ -2,12 +2,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
+import { OarsError } from "#platform/kernel";
 import type { CommitterOptions } from "./committer.ts";
 import { overDriver } from "./database.ts";
 import { type Migration, migrate, type OwnerConnection, readMigrations } from "./migrate.ts";
 import { overPglite } from "./pglite.ts";
 import { lockDirectory } from "./pid-lock.ts";
-import type { Database } from "./port.ts";
+import { type Database, isOutage } from "./port.ts";
 import { openPostgres } from "./postgres.ts";
 
 export type Store =
@@ -64,9 +65,14 @@ async function openServer(
   migrations: readonly Migration[],
   options: OpenOptions,
 ): Promise<Database> {
-  await migrateServer(store.url, migrations);
-  const driver = await openPostgres({ ...store, ...(options.onError ? { onError: options.onError } : {}) });
-  return overDriver(driver, options);
+  try {
+    await migrateServer(store.url, migrations);
+    const driver = await openPostgres({ ...store, ...(options.onError ? { onError: options.onError } : {}) });
+    return overDriver(driver, options);
+  } catch (cause) {
+    if (isOutage(cause)) throw new OarsError("STORE_UNAVAILABLE", { seconds: 5 }, { cause });
+    throw cause;
+  }
 }
 
 /** Runs the migrations as the user of the connection string, who owns the schema. */

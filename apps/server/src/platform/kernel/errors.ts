@@ -31,6 +31,11 @@ export const errorCatalogue = {
   ROUTE_NOT_FOUND: spec(404, "never", "There is no {method} {path}; see /openapi.json for what there is."),
   CURSOR_INVALID: spec(400, "never", "The cursor is not one that this list returned; start without it."),
   SERVER_BUSY: spec(503, "after", "The server has too much to do; wait {seconds} s."),
+  SERVER_ADDRESS_TAKEN: spec(
+    500,
+    "never",
+    "{host}:{port} is in use by another program; stop it or choose another OARS_PORT.",
+  ),
   SERVER_FAILED: spec(500, "safe", "The server failed; name incident {incident} when you report it."),
 
   IDEMPOTENCY_CONFLICT: spec(
