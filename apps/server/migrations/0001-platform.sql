@@ -1,6 +1,6 @@
 --! room: platform/db
--- Two roles share the schema: oars_app sees one tenant at a time, oars_system all of them. The owner of the
--- schema, when it is not a superuser, sees nothing: row-level security is forced and names only these roles.
+-- Two roles share the schema: oars_app sees one tenant at a time, oars_system all of them. Row-level security is
+-- forced and its policies name only these roles; the owner of the schema acts through its membership in them.
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'oars_app') then
