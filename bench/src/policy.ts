@@ -51,7 +51,7 @@ async function timed<T>(fn: () => Promise<T>): Promise<[T, number]> {
   return [value, Math.round(performance.now() - started)];
 }
 
-const held = `@id("held") @require_approval("finance:2")
+const held = `@id("held") @require_approval("approver:2")
   forbid (principal, action == Oars::Action::"pay", resource == Oars::Tool::"c0/http.request")
   unless { context.approvals.count >= 2 };`;
 
