@@ -109,10 +109,9 @@ async function receive(
 }
 
 async function candidatesFor(deps: TriggersDeps, delivery: Delivery): Promise<Webhook[]> {
-  const all = await findBySlug(deps.db, delivery.slug, maxCandidates);
-  if (delivery.tenantHeader === undefined) return all;
+  if (delivery.tenantHeader === undefined) return findBySlug(deps.db, delivery.slug, null, maxCandidates);
   const tenantId = parseId("tenant", delivery.tenantHeader);
-  return all.filter((w) => w.tenantId === tenantId);
+  return tenantId === undefined ? [] : findBySlug(deps.db, delivery.slug, tenantId, 1);
 }
 
 async function findSigner(

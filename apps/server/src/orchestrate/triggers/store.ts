@@ -1,4 +1,4 @@
-import { type Database, type Db, sql, type Tx } from "#platform/db";
+import { type Database, type Db, nothing, sql, type Tx } from "#platform/db";
 
 export interface Webhook {
   readonly tenantId: string;
@@ -13,10 +13,19 @@ export interface Webhook {
 const columns = sql`w.tenant_id as "tenantId", w.slug, w.flow_name as flow, w.flow_version as version, w.flow_hash as "flowHash",
   w.secret, w.principal_id as "principalId"`;
 
-/** Before the sender is known there is no tenant: the slug's owners in every tenant, oldest first. */
-export const findBySlug = (db: Database, slug: string, limit: number): Promise<Webhook[]> =>
+/**
+ * Before the sender is known there is no tenant: the slug's owners in every tenant, oldest first, or the one in
+ * the tenant that the sender names.
+ */
+export const findBySlug = (
+  db: Database,
+  slug: string,
+  tenantId: string | null,
+  limit: number,
+): Promise<Webhook[]> =>
   db.system.query<Webhook>(sql`/* triggers.findBySlug */
-    select ${columns} from webhook w where w.slug = ${slug} order by w.created_at limit ${limit}`);
+    select ${columns} from webhook w where w.slug = ${slug} ${tenantId === null ? nothing : sql`and w.tenant_id = ${tenantId}`}
+    order by w.created_at limit ${limit}`);
 
 export const listWebhooks = (db: Db, tenantId: string): Promise<Webhook[]> =>
   db.query<Webhook>(
