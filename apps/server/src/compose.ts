@@ -72,7 +72,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
   const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock });
   const idempotency = createIdempotency({ db, vault });
-  const outbox = createOutbox({ db, onError: (error, event) => onError(error, `event ${event.topic}`) });
+  const outbox = createOutbox({
+    db,
+    workerId,
+    onError: (error, event) => onError(error, `event ${event.topic}`),
+  });
   const { logOrigin } = config;
   const receiptLog = createLog({ db, vault, origin, logOrigin, clock, log });
   const receipts = createReceipts({
@@ -157,6 +161,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     beatMs: Math.ceil(config.workerDeadAfterMs / 3),
     deadAfterMs: config.workerDeadAfterMs,
   });
+  workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
   const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions };

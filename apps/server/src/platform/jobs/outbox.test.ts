@@ -12,9 +12,10 @@ describe.each(drivers)("the outbox on %s", (driver) => {
   let outbox: Outbox;
   let errors: string[];
 
-  const open = (): Outbox =>
+  const open = (workerId = newId()): Outbox =>
     createOutbox({
       db: db(),
+      workerId,
       onError: (error, event) =>
         errors.push(`${event.topic}: ${error instanceof Error ? error.message : ""}`),
     });
@@ -127,9 +128,10 @@ describe.each(drivers)("the outbox on %s", (driver) => {
     await db().system.query(sql`delete from outbox where topic = 'hopeless'`);
   });
 
-  it("[J1] tells an event again when its process died with it", async () => {
+  it("[J2] tells an event again when its process died with it: at once, when the death is known", async () => {
     const never = new Promise<void>(() => {});
-    const dying = open();
+    const id = newId();
+    const dying = open(id);
     let begun = (): void => {};
     const started = new Promise<void>((done) => {
       begun = done;
@@ -141,10 +143,22 @@ describe.each(drivers)("the outbox on %s", (driver) => {
     await emit(told("orphan", 5));
     dying.start();
     await started; // and then nothing more is heard of it
-    await db().system.query(sql`update outbox set available_at = now() where topic = 'orphan'`); // its minute is over
     const { heard, times } = listen(outbox, "orphan");
     outbox.start();
+    await db().system.tx((tx) => outbox.onDeath(tx, newId())); // somebody else's death
+    await db().system.tx((tx) => outbox.onDeath(tx, id));
     await times(1);
     expect(heard).toEqual([5]);
+  });
+
+  it("[J1] tells an event again after a minute when its process hangs with it", async () => {
+    await emit(told("slow", 6));
+    await db().system.query(sql`update outbox set claimed_by = ${newId()}, available_at = now() + interval '60 seconds'
+      where topic = 'slow'`);
+    await db().system.query(sql`update outbox set available_at = now() where topic = 'slow'`); // its minute is over
+    const { heard, times } = listen(outbox, "slow");
+    outbox.start();
+    await times(1);
+    expect(heard).toEqual([6]);
   });
 });

@@ -1,10 +1,11 @@
 /**
  * The outbox: events told upward between rooms, written with the change that they tell of.
  * J1 an event is handled at least once after its transaction committed, never before.
- * J2 a handler that fails is tried again with growing delay; the event is not lost.
+ * J2 a handler that fails is tried again with growing delay; the event is not lost. One whose process died is
+ *    tried again as soon as the death is known.
  * Handlers must be repeatable: after a crash or a slow handler an event may come twice.
  */
-import { type Database, defineWrite, sql, type WriteSet } from "#platform/db";
+import { type Database, defineWrite, sql, type Tx, type WriteSet } from "#platform/db";
 import { newId } from "#platform/kernel";
 
 export interface OutboxEvent {
@@ -40,10 +41,14 @@ export interface Outbox {
   pending(): Promise<number>;
   /** Looks for events now: for commits that did not go through `emit`. */
   wake(): void;
+  /** Death hook: events that the dead process had claimed are told again at once. */
+  onDeath(tx: Tx, workerId: string): Promise<void>;
 }
 
 export interface OutboxDeps {
   readonly db: Database;
+  /** Id of this process among the workers. */
+  readonly workerId: string;
   readonly onError: (error: unknown, event: OutboxEvent) => void;
 }
 
@@ -79,7 +84,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   };
   const dispatch = async (): Promise<void> => {
     for (;;) {
-      const events = await claimEvents(deps.db, batchSize);
+      const events = await claimEvents(deps, batchSize);
       for (const event of events) {
         const work = handle(event).finally(() => inFlight.delete(work));
         inFlight.add(work);
@@ -123,6 +128,11 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     },
     pending: () => countEvents(deps.db),
     wake: () => schedule(0),
+    onDeath: async (tx, workerId) => {
+      const freed = await tx.query(sql`/* jobs.freeEvents */
+        update outbox set available_at = now(), claimed_by = null where claimed_by = ${workerId} returning id`);
+      if (freed.length > 0) tx.onCommit(() => schedule(0));
+    },
   };
 }
 
@@ -131,10 +141,10 @@ interface ClaimedEvent extends OutboxEvent {
   readonly attempts: number;
 }
 
-/** Claimed events come back by themselves after a minute, should this process die with them. */
-const claimEvents = (db: Database, limit: number): Promise<ClaimedEvent[]> =>
+/** Claimed events come back by themselves after a minute, should this process hang with them. */
+const claimEvents = ({ db, workerId }: OutboxDeps, limit: number): Promise<ClaimedEvent[]> =>
   db.system.query<ClaimedEvent>(sql`/* jobs.claimEvents */
-    update outbox o set available_at = now() + interval '60 seconds', attempts = o.attempts + 1
+    update outbox o set available_at = now() + interval '60 seconds', attempts = o.attempts + 1, claimed_by = ${workerId}
     from (select tenant_id, id from outbox where available_at <= now()
           order by available_at limit ${limit} for update skip locked) c
     where o.tenant_id = c.tenant_id and o.id = c.id
@@ -149,7 +159,7 @@ const postpone = (db: Database, event: ClaimedEvent, error: unknown): Promise<un
   const seconds = Math.min(300, 2 ** Math.min(event.attempts, 9));
   const text = error instanceof Error ? error.message.slice(0, 500) : "unknown";
   return db.system.query(sql`/* jobs.postponeEvent */
-    update outbox set available_at = now() + make_interval(secs => ${seconds}), last_error = ${text}
+    update outbox set available_at = now() + make_interval(secs => ${seconds}), claimed_by = null, last_error = ${text}
     where tenant_id = ${event.tenantId} and id = ${event.id}`);
 };
 
