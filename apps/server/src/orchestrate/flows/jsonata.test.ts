@@ -82,6 +82,17 @@ describe("evaluate", () => {
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 
+  it("is not charged for time in which the machine does something else", async () => {
+    const nobody = new Int32Array(new SharedArrayBuffer(4));
+    const paused = {
+      get a() {
+        Atomics.wait(nobody, 0, 0, jsonataLimits.ms + 100); // the thread sleeps
+        return 1;
+      },
+    };
+    expect(await run("a + 1", paused)).toEqual({ ok: true, value: 2 });
+  });
+
   it("reports a failed evaluation as data, with the place", async () => {
     expect(failure(await run("1 + 'a'"))).toMatchObject({ code: "EXPRESSION_FAILED" });
     expect(failure(await run("$error('stop here')"))?.message).toContain("stop here");
