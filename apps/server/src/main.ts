@@ -42,6 +42,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(`${await migrateStore(config)}\n`);
       return 0;
     case "serve": {
+      const asked = firstSignal(); // before the start: one that comes meanwhile stops it as soon as it runs
       const keys = await loadOrCreateKeys(config.dataDir, config.keys);
       const telemetry = createTelemetry({ level: config.logLevel, name: "oars-server" });
       const running = await serve({
@@ -51,7 +52,10 @@ async function main(argv: readonly string[]): Promise<number> {
         print: (text) => process.stdout.write(`${text}\n`),
         kill,
       });
-      return await untilStopped(running.stop, running.fenced);
+      const code = await Promise.race([asked.then(() => 0), running.fenced.then(() => 70)]);
+      setTimeout(() => process.exit(1), config.shutdownTimeoutMs + lastResortMs).unref();
+      await running.stop();
+      return code;
     }
     default:
       process.stderr.write(`There is no command ${command}.\n\n${usage}`);
@@ -64,25 +68,21 @@ const kill = (): void => {
   process.kill(process.pid, "SIGKILL");
 };
 
-/** The first signal stops in order, a second one at once. */
-function untilStopped(stop: () => Promise<void>, fenced: Promise<void>): Promise<number> {
-  return new Promise((resolve) => {
-    let stopping = false;
-    const end = (code: number): void => {
-      if (stopping) process.exit(130);
-      stopping = true;
-      stop().then(
-        () => resolve(code),
-        (error) => {
-          process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-          resolve(1);
-        },
-      );
-    };
-    process.on("SIGINT", () => end(0));
-    process.on("SIGTERM", () => end(0));
-    void fenced.then(() => end(70));
-  });
+/** A stop that hangs, as when the database is out of reach, ends after so much more. */
+const lastResortMs = 10_000;
+
+/** The first signal asks for a stop in order, a second one ends the process at once. */
+function firstSignal(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let asked = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (asked) process.exit(130);
+      asked = true;
+      resolve();
+    });
+  }
+  return promise;
 }
 
 try {
