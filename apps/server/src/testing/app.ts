@@ -2,10 +2,16 @@ import type { Caller } from "#platform/access";
 import { loadConfig, Secret } from "#platform/config";
 import { type Database, openDatabase, type Sql } from "#platform/db";
 import { workerLock } from "#platform/jobs";
-import { newId } from "#platform/kernel";
+import { newId, sha256 } from "#platform/kernel";
 import { createTelemetry } from "#platform/telemetry";
 import { type App, compose } from "../compose.ts";
 import type { TestDatabase } from "./index.ts";
+
+/** Keys of the servers of tests, also of those that run as processes. */
+export const testKeys = {
+  dataEncryption: sha256("the key of the tests"),
+  jwt: "a secret of the tests, of 32 characters",
+} as const;
 
 export interface TestApp extends App {
   /** The administrator of the first tenant. */
@@ -58,8 +64,8 @@ function composeOver(db: Database, options: TestAppOptions): Promise<App> {
     config,
     db: options.wrap ? options.wrap(db) : db,
     keys: {
-      dataEncryption: new Secret(new Uint8Array(32).fill(7)),
-      jwt: new Secret("a secret of the tests, of 32 characters"),
+      dataEncryption: new Secret(new Uint8Array(testKeys.dataEncryption)),
+      jwt: new Secret(testKeys.jwt),
     },
     telemetry: createTelemetry({ level: "fatal", name: "test", processMetrics: false }),
     ...(options.fault ? { fault: options.fault } : {}),

@@ -1,18 +1,22 @@
 /** Waits for conditions of tests: with a deadline, and without guessing how long something takes. */
 const pauseMs = 5;
 
-/** The first answer of `look` that is neither undefined, null nor false; fails after `ms` naming what was awaited. */
+/**
+ * The first answer of `look` that is neither undefined, null nor false; fails after `ms` naming what was awaited.
+ * `pause` is the time between two looks.
+ */
 export async function until<T>(
   what: string,
   look: () => T | undefined | null | false | Promise<T | undefined | null | false>,
   ms = 15_000,
+  pause = pauseMs,
 ): Promise<T> {
   const deadline = performance.now() + ms;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== null && found !== false) return found;
     if (performance.now() > deadline) throw new Error(`waited ${ms} ms in vain for ${what}`);
-    await new Promise((done) => setTimeout(done, pauseMs));
+    await new Promise((done) => setTimeout(done, pause));
   }
 }
 
