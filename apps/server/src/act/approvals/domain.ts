@@ -1,7 +1,8 @@
 /**
  * The life of an approval. docs/specs/approval.md explains it.
  *
- * A1 only an authenticated principal with a required role votes, once, and never who requested the action.
+ * A1 only an authenticated principal with a required role votes, once, and never who requested the action, nor who
+ *    owns the agent that did, nor an agent of either.
  * A2 an approval resolves once; whoever comes later is told how it stands.
  * A3 it is bound to the digest of the exact action and consumed once, in the commit that starts the execution.
  * A4 past its expiry it grants nothing.
