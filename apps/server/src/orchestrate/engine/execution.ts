@@ -15,7 +15,7 @@ import { type Committer, type Database, WriteSet } from "#platform/db";
 import type { Outbox, OutboxEvent } from "#platform/jobs";
 import type { JournalEvent, StepState, WaitKind } from "./domain.ts";
 import { runEffect } from "./effect.ts";
-import type { StepKinds } from "./kinds.ts";
+import type { StepKinds, WaitConfig } from "./kinds.ts";
 import { OwedOutcomes } from "./owed.ts";
 import { RunState } from "./run-state.ts";
 import { RunWriter } from "./run-writer.ts";
@@ -218,11 +218,12 @@ export class RunExecution {
     const input = kind.config.safeParse(rendered instanceof Promise ? await rendered : rendered);
     if (!input.success) return failStep(attempt, { error: toInputError(input.error.issues) });
     if (kind.mode === "effect") return runEffect(attempt, kind.operation, input.data, resumed);
-    if (kind.mode === "timer") {
-      const { for: time } = input.data as { for: string }; // parsed by the kind
+    if (kind.mode === "wait") {
+      const { for: time = "0ms" } = input.data as WaitConfig; // parsed by the kind
       this.writer.journalWaiting(step.name, state);
       return this.wait(step, state, "timer", durationMs(time) ?? 0);
     }
+    if (kind.mode === "child") throw new Error("sub-runs are not there yet");
     const result = kind.run(input.data);
     const done = result instanceof Promise ? await result : result;
     await (done.ok ? completeStep(attempt, done.output) : failStep(attempt, { error: done.error }));

@@ -12,6 +12,10 @@ export interface ClaimedRun {
   readonly principalId: string;
   readonly params: Record<string, unknown>;
   readonly trigger: Record<string, unknown> | null;
+  readonly priority: number;
+  readonly depth: number;
+  readonly parentRunId: string | null;
+  readonly concurrencyKey: string | null;
   readonly epoch: number;
   readonly wakeSeq: number;
   readonly lastSeq: number;
@@ -33,9 +37,9 @@ export const claimRuns = (
 ): Promise<ClaimedRun[]> =>
   db.system.query<ClaimedRun>(sql`/* engine.claimRuns */
     with recursive tenants as (
-      (select r.tenant_id from run r where r.status = 'queued' order by r.tenant_id limit 1)
+      (select r.tenant_id from run r where r.status = 'queued' and not r.blocked order by r.tenant_id limit 1)
       union all
-      select (select r.tenant_id from run r where r.status = 'queued' and r.tenant_id > t.tenant_id order by r.tenant_id limit 1)
+      select (select r.tenant_id from run r where r.status = 'queued' and not r.blocked and r.tenant_id > t.tenant_id order by r.tenant_id limit 1)
       from tenants t where t.tenant_id is not null
     ), picked as (
       select p.tenant_id, p.id
@@ -43,7 +47,7 @@ export const claimRuns = (
             order by coalesce(t.tenant_id <= ${after}::uuid, false), t.tenant_id) q
       cross join lateral (
         select r.tenant_id, r.id from run r
-        where r.tenant_id = q.tenant_id and r.status = 'queued' and r.available_at <= now()
+        where r.tenant_id = q.tenant_id and r.status = 'queued' and not r.blocked and r.available_at <= now()
         order by r.priority desc, r.available_at
         limit (select greatest(1, ${limit}::int / greatest(1, count(t.tenant_id)))::int from tenants t)
         for update skip locked
@@ -54,7 +58,8 @@ export const claimRuns = (
       started_at = coalesce(r.started_at, now())
     from picked p where r.tenant_id = p.tenant_id and r.id = p.id
     returning r.tenant_id as "tenantId", r.id, r.flow_name as "flowName", r.flow_version as "flowVersion", r.flow_hash as "flowHash",
-      r.principal_id as "principalId", r.params, r.trigger, r.lease_epoch as epoch, r.wake_seq as "wakeSeq", r.last_seq as "lastSeq",
+      r.principal_id as "principalId", r.params, r.trigger, r.priority, r.depth, r.parent_run_id as "parentRunId",
+      r.concurrency_key as "concurrencyKey", r.lease_epoch as epoch, r.wake_seq as "wakeSeq", r.last_seq as "lastSeq",
       r.started_at as "startedAt", r.deadline_at as "deadlineAt",
       (extract(epoch from now() - r.available_at) * 1000)::float8 as "waitedMs"`);
 

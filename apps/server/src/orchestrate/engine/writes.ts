@@ -17,6 +17,16 @@ export interface RunRow {
   lease_worker: string | null;
   lease_epoch: number;
   timeout_ms: number;
+  /** The run, step and item that this one is a sub-run of. */
+  parent_run_id?: string | null;
+  parent_step?: string | null;
+  parent_iteration?: number | null;
+  depth?: number;
+  /** The run that this one repeats. */
+  origin_run_id?: string | null;
+  concurrency_key?: string | null;
+  concurrency_limit?: number | null;
+  blocked?: boolean;
 }
 
 /** Refused when a run with the same start key exists. */
@@ -41,12 +51,23 @@ export const insertRun = defineWrite<RunRow>({
     lease_worker: "uuid",
     lease_epoch: "int4",
     timeout_ms: "float8",
+    parent_run_id: "uuid",
+    parent_step: "text",
+    parent_iteration: "int4",
+    depth: "int4",
+    origin_run_id: "uuid",
+    concurrency_key: "text",
+    concurrency_limit: "int4",
+    blocked: "bool",
   },
   text: `/* engine.insertRun */ insert into run (tenant_id, id, flow_name, flow_version, flow_hash, status, principal_id, params,
-      trigger, labels, priority, start_key, start_digest, lease_worker, lease_epoch, started_at, deadline_at)
+      trigger, labels, priority, start_key, start_digest, lease_worker, lease_epoch, started_at, deadline_at,
+      parent_run_id, parent_step, parent_iteration, depth, origin_run_id, concurrency_key, concurrency_limit, blocked)
     select b.tenant_id, b.id, b.flow_name, b.flow_version, b.flow_hash, b.status, b.principal_id, coalesce(b.params, '{}'::jsonb),
       b.trigger, b.labels, b.priority, b.start_key, b.start_digest, b.lease_worker, b.lease_epoch,
-      case when b.status = 'running' then now() end, now() + make_interval(secs => b.timeout_ms / 1000)
+      case when b.status = 'running' then now() end, now() + make_interval(secs => b.timeout_ms / 1000),
+      b.parent_run_id, b.parent_step, b.parent_iteration, coalesce(b.depth, 0), b.origin_run_id, b.concurrency_key,
+      b.concurrency_limit, coalesce(b.blocked, false)
     from batch b on conflict do nothing returning 1`,
 });
 

@@ -7,6 +7,7 @@ import { createValidate } from "./validate.ts";
 import { xmlParse } from "./xml-parse.ts";
 
 export { createMap } from "./map.ts";
+export { type CompiledSchema, createSchemas, type Schemas, toProblem } from "./schema-compile.ts";
 export type { Transform, TransformFailure, TransformResult } from "./transform.ts";
 
 /**
