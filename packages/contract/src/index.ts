@@ -3,6 +3,8 @@ export * from "./approval.ts";
 export * from "./connection.ts";
 export * from "./flow.ts";
 export * from "./flow-definition.ts";
+export { duration, durationMs } from "./flow-duration.ts";
+export * from "./flow-step.ts";
 export * from "./health.ts";
 export * from "./id.ts";
 export * from "./page.ts";

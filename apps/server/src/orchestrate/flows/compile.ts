@@ -1,68 +1,18 @@
-/** From a checked definition to what the engine runs: indexes instead of names, milliseconds, templates. */
-import { durationMs, type FlowDefinition, type FlowStep } from "@oars/contract";
+/** From a checked definition to what the engine runs. */
+import type { FlowDefinition, FlowStep } from "@oars/contract";
 import { digestOf, OarsError } from "#platform/kernel";
+import { compileOnError, compileStepParts, millis } from "./compile-step.ts";
+import type { CompiledFlow, CompiledStep, CompiledWebhook } from "./compiled-flow.ts";
 import { buildGraph, type Edge } from "./graph.ts";
 import { didYouMean } from "./near-names.ts";
 import { type CheckedParams, fillParams } from "./param-values.ts";
 import type { StepKindCatalogue } from "./step-kinds.ts";
-import { compileTemplate, isTrue, type Template } from "./template.ts";
-
-export interface CompiledFlow {
-  readonly name: string;
-  readonly version: string;
-  readonly hash: string;
-  readonly definition: FlowDefinition;
-  /** Topological: every step stands behind what it needs and behind what goes to it. */
-  readonly steps: readonly CompiledStep[];
-  readonly parallel: number;
-  readonly timeoutMs: number;
-  readonly webhooks: readonly CompiledWebhook[];
-  readonly output: Template | null;
-}
-
-export interface CompiledStep {
-  readonly index: number;
-  readonly name: string;
-  readonly kind: string;
-  readonly kindVersion: number;
-  readonly pure: boolean;
-  /** The step's result is on disk before anything that follows from it happens. True for every impure kind. */
-  readonly durable: boolean;
-  /** A goto target: it runs only when a step goes to it, and has no needs. */
-  readonly handler: boolean;
-  readonly needs: readonly number[];
-  readonly dependents: readonly number[];
-  /** Renders to true or false. */
-  readonly when: Template | null;
-  /** Renders to the input of the kind, to be parsed by the kind's schema. */
-  readonly input: Template;
-  readonly retry: {
-    readonly attempts: number;
-    readonly backoff: "fixed" | "exponential";
-    readonly initialMs: number;
-    readonly maxMs: number;
-  };
-  readonly timeoutMs: number | null;
-  readonly onError:
-    | { readonly do: "fail" | "continue" }
-    | { readonly do: "goto"; readonly step: number }
-    | { readonly do: "fallback"; readonly output: Template };
-}
-
-export interface CompiledWebhook {
-  readonly slug: string;
-  /** Name of the vault's secret that signs requests. */
-  readonly secret: string;
-  /** Reads `trigger` alone; null when the request's JSON object is the parameters. */
-  readonly params: Template | null;
-}
+import { compileTemplate, compileText } from "./template.ts";
 
 const defaults = {
   parallel: 4,
   timeoutMs: 86_400_000,
-  attempts: 3,
-  initialMs: 1_000,
-  maxMs: 60_000,
+  respondMs: 10_000,
 } as const;
 
 /**
@@ -106,10 +56,8 @@ export function compileFlow(
       handler: targets.has(name),
       needs: needs.sort((a, b) => a - b),
       dependents: (dependentsOf.get(name) ?? []).map(({ to }) => at(to)).sort((a, b) => a - b),
-      ...templatesOf(name, step),
-      retry: retryOf(step),
-      timeoutMs: step.timeout === undefined ? null : millis(step.timeout),
-      onError: onErrorOf(name, step, at),
+      ...compileStepParts(name, step),
+      onError: compileOnError(name, step, at),
     };
   });
   return {
@@ -121,6 +69,11 @@ export function compileFlow(
     parallel: definition.limits?.parallel ?? defaultParallel,
     timeoutMs:
       definition.limits?.timeout === undefined ? defaults.timeoutMs : millis(definition.limits.timeout),
+    maxRuns: definition.limits?.runs ?? null,
+    priority: definition.priority ?? 0,
+    labels: definition.labels ?? {},
+    concurrency: concurrencyOf(definition),
+    signals: signalsOf(steps, definition),
     webhooks: webhooksOf(definition),
     output: definition.output === undefined ? null : compileTemplate(definition.output, ["output"]).template,
   };
@@ -148,41 +101,26 @@ function kindOf(name: string, step: FlowStep, kinds: StepKindCatalogue) {
   };
 }
 
-function templatesOf(
-  name: string,
-  step: FlowStep,
-): { readonly when: Template | null; readonly input: Template } {
-  const input = compileTemplate(step.with ?? {}, ["steps", name, "with"]).template;
-  if (step.when === undefined || step.when === true) return { when: null, input };
-  const { refs, render } = compileTemplate(step.when, ["steps", name, "when"]).template;
-  const condition = (scope: Parameters<typeof render>[0]): boolean | Promise<boolean> => {
-    const value = render(scope);
-    return value instanceof Promise ? value.then(isTrue) : isTrue(value);
-  };
-  return { when: { refs, render: condition }, input };
-}
-
-function retryOf({ retry }: FlowStep): CompiledStep["retry"] {
-  const initialMs = retry?.initial === undefined ? defaults.initialMs : millis(retry.initial);
+function concurrencyOf({ concurrency }: FlowDefinition): CompiledFlow["concurrency"] {
+  if (concurrency === undefined) return null;
   return {
-    attempts: retry === undefined ? 1 : (retry.attempts ?? defaults.attempts),
-    backoff: retry?.backoff ?? "exponential",
-    initialMs,
-    maxMs: retry?.max === undefined ? Math.max(defaults.maxMs, initialMs) : millis(retry.max),
+    key: compileText(concurrency.key, ["concurrency", "key"]),
+    limit: concurrency.limit ?? 1,
+    mode: concurrency.mode ?? "queue",
   };
 }
 
-function onErrorOf(
-  name: string,
-  { onError }: FlowStep,
-  at: (name: string) => number,
-): CompiledStep["onError"] {
-  if (onError === undefined || typeof onError === "string") return { do: onError ?? "fail" };
-  if ("goto" in onError) return { do: "goto", step: at(onError.goto) };
-  return {
-    do: "fallback",
-    output: compileTemplate(onError.fallback, ["steps", name, "onError", "fallback"]).template,
-  };
+function signalsOf(
+  steps: readonly CompiledStep[],
+  { steps: written }: FlowDefinition,
+): CompiledFlow["signals"] {
+  const signals = new Map<string, unknown[]>();
+  for (const { kind, name } of steps) {
+    const { signal, schema = null } = written[name]?.with ?? {};
+    if (kind !== "wait" || typeof signal !== "string") continue;
+    signals.set(signal, [...(signals.get(signal) ?? []), schema]);
+  }
+  return signals;
 }
 
 function webhooksOf({ triggers }: FlowDefinition): CompiledWebhook[] {
@@ -193,11 +131,10 @@ function webhooksOf({ triggers }: FlowDefinition): CompiledWebhook[] {
       webhook.params === undefined
         ? null
         : compileTemplate(webhook.params, ["triggers", index, "webhook", "params"]).template,
+    respond: {
+      mode: webhook.respond?.mode ?? "accepted",
+      timeoutMs:
+        webhook.respond?.timeout === undefined ? defaults.respondMs : millis(webhook.respond.timeout),
+    },
   }));
-}
-
-function millis(duration: string): number {
-  const ms = durationMs(duration);
-  if (ms === undefined) throw new Error(`${duration} is not a duration`);
-  return ms;
 }

@@ -11,6 +11,10 @@ export interface DraftStep {
   readonly goto: string | null;
   readonly fallback: { readonly value: unknown } | null;
   readonly retry: Record<string, unknown> | null;
+  readonly forEach: Record<string, unknown> | null;
+  readonly cache: Record<string, unknown> | null;
+  readonly gate: Record<string, unknown> | null;
+  readonly skippable: boolean;
   readonly durable: boolean | null;
 }
 
@@ -22,6 +26,7 @@ export interface Draft {
     readonly slug: string | null;
     readonly params: Record<string, unknown> | null;
   }[];
+  readonly concurrency: Record<string, unknown> | null;
   readonly output: unknown;
 }
 
@@ -39,6 +44,7 @@ export function toDraft(data: unknown): Draft {
         ? []
         : [{ index, slug: textOf(webhook.slug), params: objectOf(webhook.params) }];
     }),
+    concurrency: objectOf(flow.concurrency),
     output: flow.output,
   };
 }
@@ -56,6 +62,10 @@ function toStep(name: string, value: unknown): DraftStep {
     goto: textOf(onError?.goto),
     fallback: onError !== null && Object.hasOwn(onError, "fallback") ? { value: onError.fallback } : null,
     retry: objectOf(step.retry),
+    forEach: objectOf(step.forEach),
+    cache: objectOf(step.cache),
+    gate: objectOf(step.gate),
+    skippable: step.skippable === true,
     durable: typeof step.durable === "boolean" ? step.durable : null,
   };
 }

@@ -1,10 +1,12 @@
-export {
-  type CompiledFlow,
-  type CompiledStep,
-  type CompiledWebhook,
-  checkParams,
-  compileFlow,
-} from "./compile.ts";
+export { checkParams, compileFlow } from "./compile.ts";
+export type {
+  CompiledConcurrency,
+  CompiledFlow,
+  CompiledForEach,
+  CompiledGate,
+  CompiledStep,
+  CompiledWebhook,
+} from "./compiled-flow.ts";
 export { ExpressionError } from "./expression.ts";
 export {
   compileJsonata,
@@ -27,5 +29,5 @@ export {
 } from "./service.ts";
 export type { StepKindCatalogue, StepKindInfo } from "./step-kinds.ts";
 export type { FlowSummary, FlowVersion, FlowVersionDetail } from "./store.ts";
-export { compileTemplate, isTrue, type Scope, type Template } from "./template.ts";
+export { compileTemplate, compileText, isTrue, type Scope, type Template } from "./template.ts";
 export { type FlowSourceInput, type Validation, validateDefinition } from "./validate.ts";

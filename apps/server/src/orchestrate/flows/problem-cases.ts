@@ -95,12 +95,6 @@ const fields: readonly ProblemCase[] = [
     "steps.c.with.mode",
     c("use: map, with: { value: 1, mode: §strct }"),
   ),
-  of(
-    "a field of a later version",
-    "FIELD_UNAVAILABLE",
-    "steps.c.forEach",
-    c("use: map, with: { value: 1 }, §forEach: a"),
-  ),
   of("an unknown kind", "KIND_UNKNOWN", "steps.c.use", c("use: §http.reqest")),
   of("an unknown version of a kind", "KIND_VERSION_UNKNOWN", "steps.c.use", c("use: §map@9")),
   of(

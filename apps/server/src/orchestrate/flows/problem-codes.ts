@@ -20,7 +20,6 @@ export const problemCodes = [
   "FIELD_VALUE",
   "FIELD_NAME",
   "FIELD_UNKNOWN",
-  "FIELD_UNAVAILABLE",
   "KIND_UNKNOWN",
   "KIND_VERSION_UNKNOWN",
   "NEEDS_UNKNOWN",

@@ -11,8 +11,8 @@ import { compileTemplate } from "./template.ts";
 interface Site {
   readonly value: unknown;
   readonly path: Path;
-  /** A step reads what comes before it, the output of the flow reads all steps, a webhook its request. */
-  readonly reader: { readonly step: string } | "flow" | "webhook";
+  /** A step reads what comes before it, the output of the flow reads all steps; the others read no steps. */
+  readonly reader: { readonly step: string } | "flow" | "webhook" | "concurrency";
   readonly roots: readonly string[];
 }
 
@@ -37,18 +37,21 @@ export function checkExpressions(draft: Draft, graph: Graph): Problem[] {
 }
 
 function sitesOf(draft: Draft): Site[] {
-  const steps = [...draft.steps.values()].flatMap(({ name, config, when, fallback }): Site[] => {
-    const path = ["steps", name];
-    const reader = { step: name };
+  const steps = [...draft.steps.values()].flatMap((step): Site[] => {
+    const path = ["steps", step.name];
+    const site = (value: unknown, at: readonly string[], ...more: string[]): Site => ({
+      value,
+      path: [...path, ...at],
+      reader: { step: step.name },
+      roots: [...commonRoots, ...more],
+    });
     return [
-      { value: config, path: [...path, "with"], reader, roots: commonRoots },
-      { value: when, path: [...path, "when"], reader, roots: commonRoots },
-      {
-        value: fallback?.value,
-        path: [...path, "onError", "fallback"],
-        reader,
-        roots: [...commonRoots, "error"],
-      },
+      site(step.forEach?.items, ["forEach", "items"]),
+      site(step.forEach?.key, ["forEach", "key"], "item", "index"),
+      site(step.config, ["with"], ...(step.forEach === null ? [] : ["item", "index", "key"])),
+      site(step.when, ["when"]),
+      site(step.fallback?.value, ["onError", "fallback"], "error"),
+      site(step.gate?.question, ["gate", "question"], "output"),
     ];
   });
   const webhooks = draft.webhooks.map(({ index, params }): Site => {
@@ -58,6 +61,12 @@ function sitesOf(draft: Draft): Site[] {
   return [
     ...steps,
     ...webhooks,
+    {
+      value: draft.concurrency?.key,
+      path: ["concurrency", "key"],
+      reader: "concurrency",
+      roots: ["params", "trigger"],
+    },
     { value: draft.output, path: ["output"], reader: "flow", roots: commonRoots },
   ];
 }
@@ -84,9 +93,7 @@ function checkReference(
   }
   if (field !== null && !stepFields.includes(field))
     return unknownField(pathText(["steps", name]), field, stepFields);
-  return site.reader === "flow" || site.reader === "webhook"
-    ? null
-    : checkUpstream(graph, ordered, name, site.reader.step);
+  return typeof site.reader === "string" ? null : checkUpstream(graph, ordered, name, site.reader.step);
 }
 
 function checkUpstream(graph: Graph, ordered: ReadonlySet<string>, name: string, reader: string): Fault {

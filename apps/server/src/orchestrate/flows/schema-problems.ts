@@ -52,23 +52,16 @@ function issueProblems(context: Context, issue: Issue, inner: Path): Problem[] {
   }
 }
 
-/** Fields and trigger kinds of the design that this version does not have yet, by the place that names them. */
-const later: ReadonlyMap<string, "FIELD_UNAVAILABLE" | "TRIGGER_UNAVAILABLE"> = new Map([
-  ...["gate", "forEach", "cache"].map((name) => [`step.${name}`, "FIELD_UNAVAILABLE"] as const),
-  ...["cron", "schedule", "poller", "event", "queue", "email"].map(
-    (name) => [`trigger.${name}`, "TRIGGER_UNAVAILABLE"] as const,
-  ),
-]);
+/** Trigger kinds of the design that this version does not have yet. */
+const laterTriggers = new Set(["cron", "schedule", "poller", "event", "queue", "email"]);
 
 function unknownField(context: Context, inner: Path, key: string): Problem {
   const holder = [...context.base, ...inner];
   const path = [...holder, key];
-  const place = holder.length === 2 ? { steps: "step", triggers: "trigger" }[String(holder[0])] : undefined;
-  const code = later.get(`${place}.${key}`);
-  if (code === "TRIGGER_UNAVAILABLE") {
-    return { path, code, message: `${key} triggers come in a later version; use webhook`, on: "key" };
+  if (holder.length === 2 && holder[0] === "triggers" && laterTriggers.has(key)) {
+    const message = `${key} triggers come in a later version; use webhook`;
+    return { path, code: "TRIGGER_UNAVAILABLE", message, on: "key" };
   }
-  if (code !== undefined) return { path, code, message: `${key} comes in a later version`, on: "key" };
   const fields = fieldsAt(context.schema, inner);
   const near = didYouMean(key, fields);
   const known = near === "" && fields.length > 0 ? ` Known here: ${fields.join(", ")}.` : near;

@@ -27,6 +27,12 @@ export interface Scope {
   readonly trigger: Record<string, unknown>;
   /** Why the step failed; only for `onError: {fallback}`. */
   readonly error?: unknown;
+  /** Of a `forEach`: one item, its place counted from 0, and its key; only for `with`, and for `key` the first two. */
+  readonly item?: unknown;
+  readonly index?: number;
+  readonly key?: string | null;
+  /** Of the step itself; only for the question of its gate. */
+  readonly output?: unknown;
 }
 
 export interface Template {
@@ -63,6 +69,12 @@ export function compileTemplate(value: unknown, path: Path): CompiledTemplate {
   return { template: { refs: [...refs], render }, references, problems };
 }
 
+/** A template that renders to text: what a lone placeholder gives is written out as in longer text. */
+export function compileText(text: string, path: Path): Template {
+  const { refs, render } = compileTemplate(text, path).template;
+  return { refs, render: (scope) => joinText([render(scope)]) };
+}
+
 /** Null when the value holds no placeholder, so that constant parts are shared instead of rebuilt. */
 function compileValue(
   value: unknown,
@@ -71,7 +83,7 @@ function compileValue(
   problems: Problem[],
 ): Render | null {
   if (typeof value === "string")
-    return hasPlaceholder(value) ? compileText(value, path, references, problems) : null;
+    return hasPlaceholder(value) ? compileParts(value, path, references, problems) : null;
   if (typeof value !== "object" || value === null) return null;
   const isList = Array.isArray(value);
   const parts = (isList ? [...value.entries()] : Object.entries(value)).map(([key, part]) => ({
@@ -99,7 +111,7 @@ function toObject(
   return object;
 }
 
-function compileText(
+function compileParts(
   text: string,
   path: Path,
   references: PlacedReference[],
