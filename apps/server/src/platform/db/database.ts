@@ -25,16 +25,25 @@ export function overDriver(driver: Driver, options: CommitterOptions = {}): Data
     }
   };
 
+  const close = async (): Promise<void> => {
+    await committer.drain();
+    await driver.channels.close();
+    await driver.close();
+  };
+  let closing: Promise<void> | undefined;
+
   return {
     kind: driver.kind,
     read: (tenantId, fn) => driver.snapshot({ tenantId }, fn),
     tx: (tenantId, fn) => transact({ tenantId }, fn),
     system: { query: (statement) => driver.query(statement), tx: (fn) => transact("system", fn) },
     committer,
+    listen: driver.channels.listen,
+    notify: driver.channels.notify,
     tidy: driver.tidy,
-    close: async () => {
-      await committer.drain();
-      await driver.close();
+    close: () => {
+      closing ??= close();
+      return closing;
     },
   };
 }

@@ -39,7 +39,7 @@ async function openEmbedded(
   try {
     const pglite = await PGlite.create({ dataDir: join(dataDir, "db") });
     await migrate(ownerOfPglite(pglite), migrations);
-    const database = overDriver(overPglite(pglite), options);
+    const database = overDriver(overPglite(pglite, options.onError), options);
     return {
       ...database,
       close: async () => {

@@ -3,18 +3,12 @@
  * a time; a query blocks the thread for as long as it runs. Runs with fsync off: it survives a killed
  * process, not a loss of power.
  */
-import { PGlite, type Transaction } from "@electric-sql/pglite";
+import type { PGlite, Transaction } from "@electric-sql/pglite";
+import { carryHere, createChannels } from "./channels.ts";
 import type { Db, Driver, Scope } from "./port.ts";
 import type { Sql } from "./sql.ts";
 
-export async function openPglite(target: { dataDir: string } | { image: Blob }): Promise<Driver> {
-  const pglite = await ("dataDir" in target
-    ? PGlite.create({ dataDir: target.dataDir, relaxedDurability: false })
-    : PGlite.create({ loadDataDir: target.image }));
-  return overPglite(pglite);
-}
-
-export function overPglite(pglite: PGlite): Driver {
+export function overPglite(pglite: PGlite, onError: (error: Error) => void = () => {}): Driver {
   const over = (tx: Transaction | PGlite): Db => ({
     query: async <Row>(s: Sql) => (await tx.query<Row>(s.text, s.values as unknown[])).rows, // not written to
   });
@@ -34,6 +28,7 @@ export function overPglite(pglite: PGlite): Driver {
   return {
     kind: "pglite",
     lanes: 1,
+    channels: createChannels(carryHere, onError),
     query: (statement) => over(pglite).query(statement),
     transaction,
     snapshot: transaction,

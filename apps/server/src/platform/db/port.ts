@@ -1,3 +1,4 @@
+import type { Channels } from "./channels.ts";
 import type { Sql } from "./sql.ts";
 import type { CommitResult, WriteSet } from "./write-set.ts";
 
@@ -33,10 +34,18 @@ export interface Database {
   readonly system: SystemScope;
   readonly committer: Committer;
   /**
+   * Hears hints on a channel (a lower-case name) from every process, this one included, until the answer is
+   * called. A hint may be lost or doubled; a listener that may have missed some is called once with "".
+   */
+  listen(channel: string, fn: (payload: string) => void): Promise<() => Promise<void>>;
+  /** Sends a hint of at most 200 bytes; see `Channels`. Never throws, never waits, is part of no transaction. */
+  notify(channel: string, payload: string): void;
+  /**
    * Frees the space of rows that are gone and renews the planner's figures, table by table. The embedded
    * database has no background process that does it; a server has, and there this does nothing.
    */
   tidy(tables: readonly string[]): Promise<void>;
+  /** Waits for what is under way. Closing twice is closing once. */
   close(): Promise<void>;
 }
 
@@ -53,6 +62,7 @@ export interface Driver {
   tidy(tables: readonly string[]): Promise<void>;
   /** How many batches may be under way at once. */
   readonly lanes: number;
+  readonly channels: Channels;
   close(): Promise<void>;
 }
 

@@ -4,7 +4,9 @@
  * are pipelined: sent without awaiting each, so a batch costs one round trip.
  */
 import pg from "pg";
+import { createChannels } from "./channels.ts";
 import type { BatchStatement, Db, Driver, Scope } from "./port.ts";
+import { carryOverPostgres } from "./postgres-channels.ts";
 import type { Sql } from "./sql.ts";
 
 export interface PostgresOptions {
@@ -41,12 +43,15 @@ export async function openPostgres(options: PostgresOptions): Promise<Driver> {
   const system = pool("oars_system", Math.max(2, options.poolSize >> 1));
   const lanes = await openLanes(options, options.lanes ?? 2, onError);
 
+  const query = async <Row>(statement: Sql) => (await system.query(toQuery(statement))).rows as Row[];
+
   return {
     kind: "postgres",
     lanes: lanes.count,
     batch: lanes.batch,
     tidy: async () => {}, // autovacuum does it
-    query: async <Row>(statement: Sql) => (await system.query(toQuery(statement))).rows as Row[],
+    channels: createChannels(carryOverPostgres({ url: options.url, query, onError }), onError),
+    query,
     transaction: (scope, fn) => transaction(scope === "system" ? system : app, scope, fn),
     snapshot: (scope, fn) => snapshot(scope === "system" ? system : app, scope, fn),
     close: async () => {
