@@ -15,6 +15,8 @@ export const idPrefix = {
   approval: "apr",
   policy: "pol",
   receipt: "rct",
+  gate: "gat",
+  signal: "sig",
 } as const;
 
 export type IdKind = keyof typeof idPrefix;
@@ -41,6 +43,8 @@ export const actionId = typeId("action");
 export const approvalId = typeId("approval");
 export const policyId = typeId("policy");
 export const receiptId = typeId("receipt");
+export const gateId = typeId("gate");
+export const signalId = typeId("signal");
 
 export type TenantId = z.infer<typeof tenantId>;
 export type PrincipalId = z.infer<typeof principalId>;
@@ -52,3 +56,5 @@ export type ActionId = z.infer<typeof actionId>;
 export type ApprovalId = z.infer<typeof approvalId>;
 export type PolicyId = z.infer<typeof policyId>;
 export type ReceiptId = z.infer<typeof receiptId>;
+export type GateId = z.infer<typeof gateId>;
+export type SignalId = z.infer<typeof signalId>;

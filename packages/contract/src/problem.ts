@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { runId } from "./id.ts";
+import { json } from "./scalar.ts";
 
 /** One fault at one place of the request. `path` is dotted: `steps.ship.with.path`, `query.limit`. */
 export const fieldProblem = z
@@ -28,6 +29,9 @@ export const problem = z
     requestId: z.string(),
     runId: runId.optional(),
     errors: z.array(fieldProblem),
+    current: z.record(z.string(), json).optional().meta({
+      description: "With 409 and 412: how the thing stands now, as `status`, `etag`, `step`, `decision`.",
+    }),
   })
   .meta({ id: "Problem" });
 

@@ -22,6 +22,14 @@ export const json = z.unknown();
 /** A JSON object with any fields. */
 export const jsonObject = z.record(z.string(), z.unknown());
 
+/** Free text to look for: matched literally and regardless of case. PostgreSQL keeps no U+0000. */
+export const searchText = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .refine((text) => !text.includes("\0"), "must not hold U+0000");
+
 /** Why a person decided as they did; it is signed into the receipt. */
 export const reason = z.string().trim().min(3).max(2000);
 

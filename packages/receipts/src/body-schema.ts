@@ -139,6 +139,10 @@ const sections: Record<string, Rule> = {
     { status: oneOf(outcomeStatuses) },
     { code: named, http: count, latency_ms: count, attempt: count },
   ),
+  operation: object(
+    { command: named },
+    { from: named, to: named, gate: id("gat"), decision: named, signal: named, origin: id("run") },
+  ),
   evidence: object({}, { declared: each(named), observed: each(named), upstream_reported: each(named) }),
   trace: named,
   links: object({}, { parent: orNull(id("rct")), supersedes: orNull(id("rct")), task: named }),

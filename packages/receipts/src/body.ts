@@ -16,6 +16,9 @@ export const receiptTypes = [
   "execution.finished",
   "run.started",
   "run.finished",
+  "run.operated",
+  "gate.answered",
+  "signal.received",
   "flow.published",
   "policy.published",
   "policy.mode_changed",
@@ -118,6 +121,20 @@ export interface ReceiptOutcome {
   readonly attempt?: number;
 }
 
+/**
+ * What a person did to a run. `from` and `to` are the run's status before and after; `gate` and `signal` name what
+ * was answered or sent, `origin` the run that is repeated. Reasons, edits and payloads are disclosures.
+ */
+export interface ReceiptOperation {
+  readonly command: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly gate?: string;
+  readonly decision?: string;
+  readonly signal?: string;
+  readonly origin?: string;
+}
+
 /** Which fields were declared by the caller, observed by us, or reported by the other system. */
 export interface ReceiptEvidence {
   readonly declared?: readonly string[];
@@ -150,6 +167,7 @@ export interface ReceiptBody {
   readonly decision?: ReceiptDecision;
   readonly approval?: ReceiptApproval;
   readonly outcome?: ReceiptOutcome;
+  readonly operation?: ReceiptOperation;
   readonly evidence?: ReceiptEvidence;
   readonly trace?: string;
   readonly links?: ReceiptLinks;

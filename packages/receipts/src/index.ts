@@ -9,6 +9,7 @@ export {
   type ReceiptDecision,
   type ReceiptEvidence,
   type ReceiptLinks,
+  type ReceiptOperation,
   type ReceiptOutcome,
   type ReceiptPrincipal,
   type ReceiptRun,

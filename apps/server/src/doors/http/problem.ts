@@ -19,6 +19,7 @@ export interface ProblemDocument {
   readonly requestId: string;
   readonly runId?: string;
   readonly errors: readonly FieldProblem[];
+  readonly current?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -38,6 +39,7 @@ export function problemOf(error: OarsError, at: { url: string; requestId: string
     requestId: at.requestId,
     ...(runId === undefined ? {} : { runId }),
     errors: error.errors,
+    ...(error.current === undefined ? {} : { current: error.current }),
   };
 }
 

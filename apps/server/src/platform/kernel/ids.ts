@@ -15,6 +15,8 @@ export const idPrefixes = {
   flowVersion: "flv",
   run: "run",
   wait: "wai",
+  gate: "gat",
+  signal: "sig",
   action: "act",
   approval: "apr",
   vote: "vot",

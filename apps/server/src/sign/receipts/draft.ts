@@ -5,6 +5,7 @@ import type {
   ReceiptDecision,
   ReceiptEvidence,
   ReceiptLinks,
+  ReceiptOperation,
   ReceiptOutcome,
   ReceiptPrincipal,
   ReceiptRun,
@@ -39,6 +40,7 @@ export interface ReceiptDraft {
   readonly decision?: ReceiptDecision;
   readonly approval?: ReceiptApproval;
   readonly outcome?: ReceiptOutcome;
+  readonly operation?: ReceiptOperation;
   readonly evidence?: ReceiptEvidence;
   readonly trace?: string;
   readonly links?: ReceiptLinks;
@@ -75,6 +77,7 @@ export function toBody(draft: ReceiptDraft, envelope: Envelope): ReceiptBody {
       ? { approval: { ...draft.approval, request: shown("approval", draft.approval.request) } }
       : {}),
     ...(draft.outcome ? { outcome: draft.outcome } : {}),
+    ...(draft.operation ? { operation: toOperation(draft.operation) } : {}),
     ...(draft.evidence ? { evidence: draft.evidence } : {}),
     ...(draft.trace ? { trace: draft.trace } : {}),
     ...(draft.links ? { links: toLinks(draft.links) } : {}),
@@ -86,6 +89,12 @@ const toRun = (runId: string, draft: ReceiptDraft): ReceiptRun => ({
   id: shown("run", runId),
   ...(draft.step ? { step: draft.step } : {}),
   ...(draft.flow ? { flow: draft.flow.name, version: draft.flow.version, hash: draft.flow.hash } : {}),
+});
+
+const toOperation = (operation: ReceiptOperation): ReceiptOperation => ({
+  ...operation,
+  ...(operation.gate ? { gate: shown("gate", operation.gate) } : {}),
+  ...(operation.origin ? { origin: shown("run", operation.origin) } : {}),
 });
 
 function toPrincipal(who: DraftPrincipal): ReceiptPrincipal {
