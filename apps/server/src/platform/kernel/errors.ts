@@ -30,6 +30,7 @@ export const errorCatalogue = {
   REQUEST_RATE_LIMITED: spec(429, "after", "Too many requests; wait {seconds} s."),
   ROUTE_NOT_FOUND: spec(404, "never", "There is no {method} {path}; see /openapi.json for what there is."),
   CURSOR_INVALID: spec(400, "never", "The cursor is not one that this list returned; start without it."),
+  SERVER_STOPPING: spec(503, "safe", "The server is about to stop; send it again."),
   SERVER_BUSY: spec(503, "after", "The server has too much to do; wait {seconds} s."),
   SERVER_ADDRESS_TAKEN: spec(
     500,
@@ -123,6 +124,38 @@ export const errorCatalogue = {
   RUN_NOT_FOUND: spec(404, "never", "There is no such run."),
   RUN_PARAMS_INVALID: spec(422, "never", "The parameters do not fit the flow; see `errors`."),
   RUN_ENDED: spec(409, "never", "The run is {state} already."),
+  RUN_STATE_CONFLICT: spec(409, "never", "The run is {state}; to {command} it must be {needed}."),
+  STEP_NOT_FOUND: spec(404, "never", "The run's flow has no step {step}."),
+  STEP_STATE_CONFLICT: spec(409, "never", "Step {step} is {state}; to {command} it must be {needed}."),
+  STEP_NOT_SKIPPABLE: spec(
+    409,
+    "never",
+    "Step {step} cannot be skipped: its flow does not say `skippable: true`.",
+  ),
+  STEP_IN_USE: spec(
+    409,
+    "never",
+    "Step {dependent} has begun with what step {step} gave; rerun from {step} instead.",
+  ),
+  STEP_ACTION_OPEN: spec(
+    409,
+    "never",
+    "The action {action} of step {step} is {state}: wait for its end, or resolve it, first.",
+  ),
+
+  GATE_NOT_FOUND: spec(404, "never", "There is no such gate."),
+  GATE_CLOSED: spec(409, "never", "The gate is {state} already{decision}."),
+  GATE_ROLE: spec(403, "never", "This gate needs the role {role}."),
+  GATE_REQUESTER: spec(403, "never", "Who started the run cannot answer this gate; another person must."),
+  GATE_OPTION: spec(422, "never", "This gate offers {options}, not {decision}."),
+
+  SIGNAL_UNKNOWN: spec(422, "never", "No step of {flow} {version} waits for a signal {name}{known}."),
+  SIGNAL_INVALID: spec(422, "never", "The payload does not fit what {name} waits for; see `errors`."),
+  SIGNAL_BACKLOG: spec(
+    409,
+    "after",
+    "{limit} signals {name} wait for the run to take them; wait {seconds} s.",
+  ),
 
   WEBHOOK_NOT_FOUND: spec(404, "never", "There is no webhook {slug}."),
   WEBHOOK_SIGNATURE_MISSING: spec(
@@ -140,6 +173,9 @@ export const errorCatalogue = {
 
   RECEIPT_NOT_FOUND: spec(404, "never", "There is no such receipt."),
   RECEIPT_NOT_LOGGED: spec(409, "after", "The receipt is not in the log yet; wait {seconds} s."),
+
+  JOB_NOT_FOUND: spec(404, "never", "There is no job {job}; list the jobs to see their names."),
+  JOB_RUNNING: spec(409, "after", "The job {job} is running; wait {seconds} s."),
 
   STORE_NEWER: spec(
     500,
@@ -176,11 +212,17 @@ export class OarsError extends Error {
   readonly code: ErrorCode;
   readonly params: ErrorParams;
   readonly errors: readonly FieldProblem[];
+  /** How the thing stands that the request was about, as the API shows it. */
+  readonly current: Readonly<Record<string, unknown>> | undefined;
 
   constructor(
     code: ErrorCode,
     params: ErrorParams = {},
-    more: { errors?: readonly FieldProblem[]; cause?: unknown } = {},
+    more: {
+      errors?: readonly FieldProblem[];
+      current?: Readonly<Record<string, unknown>>;
+      cause?: unknown;
+    } = {},
   ) {
     super(
       fill(errorCatalogue[code].message, params),
@@ -190,6 +232,7 @@ export class OarsError extends Error {
     this.code = code;
     this.params = params;
     this.errors = more.errors ?? [];
+    this.current = more.current;
   }
 
   get status(): number {
