@@ -13,7 +13,19 @@ import {
   type StepState,
 } from "./domain.ts";
 
-const events = ["claim", "park", "wake", "release", "complete", "fail", "abort"] as const;
+const events = [
+  "claim",
+  "park",
+  "wake",
+  "release",
+  "complete",
+  "fail",
+  "abort",
+  "pause",
+  "resume",
+  "reopen",
+] as const;
+const byPeople: readonly RunEvent[] = ["abort", "reopen"];
 
 describe("the life of a run", () => {
   it("[R1] says for every status and event what happens, and for nothing else", () => {
@@ -26,31 +38,35 @@ describe("the life of a run", () => {
     }
   });
 
-  it("[R1] ends once: whatever comes after an end changes nothing", () => {
+  it("[R1] ends once: only a person reopens or aborts what failed, and nothing changes what completed or was aborted", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...events), { maxLength: 40 }), (sequence) => {
         let status: RunStatus = "queued";
         let endedAs: RunStatus | undefined;
-        for (const event of sequence as RunEvent[]) {
+        for (const event of (sequence as RunEvent[]).filter((e) => !byPeople.includes(e))) {
           status = runTransitions[status][event] ?? status;
           if (endedAs) expect(status).toBe(endedAs);
           else if (isEnded(status)) endedAs = status;
         }
       }),
     );
-    for (const status of runStatuses.filter(isEnded)) {
+    for (const status of ["completed", "aborted"] as const) {
       expect(Object.values(runTransitions[status])).toEqual(events.map(() => null));
+    }
+    for (const event of events) {
+      const next = { abort: "aborted", reopen: "queued" }[event as string] ?? null;
+      expect(runTransitions.failed[event]).toBe(next);
     }
   });
 
-  it("[R1] can be aborted for as long as it has not ended, and reaches every status", () => {
+  it("[R1] can be aborted for as long as it has not completed, and reaches every status", () => {
     const reached = new Set<RunStatus>(["queued"]);
     for (const from of reached) {
       for (const event of events) {
         const next = runTransitions[from][event];
         if (next) reached.add(next);
       }
-      expect(runTransitions[from].abort).toBe(isEnded(from) ? null : "aborted");
+      expect(runTransitions[from].abort).toBe(["completed", "aborted"].includes(from) ? null : "aborted");
     }
     expect([...reached].sort()).toEqual([...runStatuses].sort());
   });

@@ -9,47 +9,72 @@
 export const runStatuses = ["queued", "running", "waiting", "completed", "failed", "aborted"] as const;
 export type RunStatus = (typeof runStatuses)[number];
 
-export type RunEvent = "claim" | "park" | "wake" | "release" | "complete" | "fail" | "abort";
+export type RunEvent =
+  | "claim"
+  | "park"
+  | "wake"
+  | "release"
+  | "complete"
+  | "fail"
+  | "abort"
+  | "pause"
+  | "resume"
+  | "reopen";
+
+const nothing = {
+  claim: null,
+  park: null,
+  wake: null,
+  release: null,
+  complete: null,
+  fail: null,
+  abort: null,
+  pause: null,
+  resume: null,
+  reopen: null,
+} as const;
 
 /** Total: what each event does in each status; null means that it does nothing there. */
 export const runTransitions: Record<RunStatus, Record<RunEvent, RunStatus | null>> = {
-  queued: {
-    claim: "running",
-    park: null,
-    wake: "queued",
-    release: null,
-    complete: null,
-    fail: null,
-    abort: "aborted",
-  },
+  queued: { ...nothing, claim: "running", wake: "queued", abort: "aborted", pause: "waiting" },
   running: {
-    claim: null,
+    ...nothing,
     park: "waiting",
     wake: "running",
     release: "queued",
     complete: "completed",
     fail: "failed",
     abort: "aborted",
+    pause: "waiting",
   },
-  waiting: {
-    claim: null,
-    park: null,
-    wake: "queued",
-    release: null,
-    complete: null,
-    fail: null,
-    abort: "aborted",
-  },
-  completed: { claim: null, park: null, wake: null, release: null, complete: null, fail: null, abort: null },
-  failed: { claim: null, park: null, wake: null, release: null, complete: null, fail: null, abort: null },
-  aborted: { claim: null, park: null, wake: null, release: null, complete: null, fail: null, abort: null },
+  waiting: { ...nothing, wake: "queued", abort: "aborted", pause: "waiting", resume: "queued" },
+  completed: nothing,
+  failed: { ...nothing, abort: "aborted", reopen: "queued" },
+  aborted: nothing,
 };
 
 export const isEnded = (status: RunStatus): boolean =>
   status === "completed" || status === "failed" || status === "aborted";
 
 export type StepStatus = "pending" | "running" | "waiting" | "completed" | "failed" | "skipped";
-export type JournalEvent = "completed" | "failed" | "retrying" | "waiting" | "skipped";
+export type JournalEvent = "completed" | "failed" | "retrying" | "waiting" | "skipped" | "gated";
+
+/** Code of a step whose gate ended the run: no `onError` stands against it. */
+export const gateAborted = "GATE_ABORTED";
+
+/** What a person is asked after a step: go on, run it again, or end the run. */
+export type GateDecision = "continue" | "retry" | "abort";
+
+/** Who wrote an entry in place of the engine, and why; or where the engine took its output from. */
+export interface Operator {
+  readonly command: "retry" | "skip" | "edit-output" | "rerun" | "gate" | "cache" | "fallback";
+  readonly principalId?: string;
+  readonly reason?: string;
+  readonly at?: string;
+  /** Deep-merged into the step's input from the next attempt on. */
+  readonly edits?: Readonly<Record<string, unknown>> | null;
+  readonly fromRunId?: string;
+}
 
 /** Why a step or a run did not complete. `line`, `column` and `path` point into the input where known. */
 export interface StepError {
@@ -60,32 +85,89 @@ export interface StepError {
   readonly column?: number;
   readonly path?: string;
   readonly details?: unknown;
+  /** Which item of the step's `forEach`, from 0, and its key. */
+  readonly index?: number;
+  readonly key?: string;
 }
 
+/** State of a step, or of one item of its `forEach`. */
 export interface StepState {
   status: StepStatus;
   attempt: number;
+  /** Times that an operator or a gate had it run again: each is a new idempotency key outward. */
+  group: number;
+  /** Changes to its input that came with that. */
+  edits: Readonly<Record<string, unknown>> | null;
   /** The attempt whose waiting is journaled, 0 for none. */
   waited: number;
   output: unknown;
   error: StepError | null;
   /** Set while the step waits; `resolved` once what it waited for has come. */
-  wait: { readonly kind: WaitKind; readonly key: string | null; resolved: boolean } | null;
+  wait: StepWait | null;
   /** The failure was handled by `onError: {goto}`: it neither fails the run nor feeds the step's dependents. */
   diverted: boolean;
+  /** The failure was not handled: the run fails, and nothing that needs the step runs. */
+  fatal: boolean;
+  /** An operator skipped it with a value for its dependents to read. */
+  given: boolean;
+  /** The output that a gate asks about. */
+  gated: { readonly output: unknown } | null;
 }
 
-export type WaitKind = "action" | "timer" | "retry";
+export interface StepWait {
+  readonly kind: WaitKind;
+  readonly key: string | null;
+  resolved: boolean;
+  /** The signal that came. */
+  signal?: { readonly id: string; readonly payload: unknown };
+}
+
+export type WaitKind = "action" | "timer" | "retry" | "child" | "signal" | "gate";
 
 export const freshState = (): StepState => ({
   status: "pending",
   attempt: 1,
+  group: 0,
+  edits: null,
   waited: 0,
   output: null,
   error: null,
   wait: null,
   diverted: false,
+  fatal: false,
+  given: false,
+  gated: null,
 });
+
+/** Ready for another attempt on the order of a person. */
+export function restart(state: StepState, edits: Operator["edits"]): void {
+  state.status = "pending";
+  state.attempt++;
+  order(state, edits);
+  state.wait = null;
+}
+
+/** A person's order to run it again is known; the next attempt may still have to wait. */
+export function order(state: StepState, edits: Operator["edits"]): void {
+  state.group++;
+  if (edits) state.edits = mergeInto(state.edits ?? {}, edits) as StepState["edits"]; // two objects give one
+  state.gated = null;
+  state.error = null;
+  state.output = null;
+  state.diverted = false;
+  state.fatal = false;
+}
+
+/** Objects are merged member by member; anything else of `edits` takes the place of what was there. */
+export function mergeInto(value: unknown, edits: unknown): unknown {
+  if (!isObject(value) || !isObject(edits)) return edits;
+  const merged = new Map(Object.entries(value));
+  for (const [key, edit] of Object.entries(edits)) merged.set(key, mergeInto(merged.get(key), edit));
+  return Object.fromEntries(merged);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 export interface StepShape {
   readonly index: number;
@@ -110,7 +192,7 @@ export function readiness(
   const mayStillCome = sources.some((s) => !hasEnded(states[s.index]));
   if (step.handler) return mayStillCome ? "blocked" : "skip";
   if (step.needs.length === 0) return "run";
-  if (!step.needs.every((n) => hasEnded(states[n]))) return "blocked";
+  if (!step.needs.every((n) => hasEnded(states[n]) && !states[n]?.fatal)) return "blocked";
   if (step.needs.some((n) => gives(states[n]))) return "run";
   return mayStillCome ? "blocked" : "skip";
 }
@@ -118,7 +200,7 @@ export function readiness(
 const hasEnded = (s: StepState | undefined): boolean =>
   s?.status === "completed" || s?.status === "failed" || s?.status === "skipped";
 const gives = (s: StepState | undefined): boolean =>
-  s?.status === "completed" || (s?.status === "failed" && !s.diverted);
+  s?.status === "completed" || s?.given === true || (s?.status === "failed" && !s.diverted && !s.fatal);
 
 /** Milliseconds before attempt `next` (2 is the first retry). Exponential doubles; `jitter` in [0, 1) spreads by up to a tenth. */
 export function retryDelay(

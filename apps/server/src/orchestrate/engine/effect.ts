@@ -1,8 +1,9 @@
 /** A step that reaches the outside: it proposes an action, performs it if allowed, or waits for people. */
 import { createHash } from "node:crypto";
-import type { ActionView, Executable } from "#act/actions";
+import type { ActionView, Executable, Performed } from "#act/actions";
 import { WriteSet } from "#platform/db";
 import type { StepError, StepState } from "./domain.ts";
+import { type Cached, findCached } from "./step-cache.ts";
 import { type Attempt, completeStep, failStep } from "./step-end.ts";
 
 const keyOf = (...parts: readonly string[]): Buffer => createHash("sha256").update(parts.join("\n")).digest();
@@ -12,11 +13,13 @@ export async function runEffect(
   operation: string,
   input: unknown,
   resumed: StepState["wait"],
+  cacheKey: Uint8Array | null,
 ): Promise<void> {
-  const { execution, step, state } = attempt;
+  const { execution, step, iteration, state } = attempt;
   const { deps, run } = execution;
   if (resumed?.kind === "action" && resumed.key) return followUp(attempt, resumed.key);
-  const reservation = keyOf("run", run.id, step.name, "0");
+  const item = iteration === 0 ? [] : [`item ${iteration}`];
+  const reservation = keyOf("run", run.id, step.name, String(state.group), ...item);
   const caller = await deps.callerFor(run.tenantId, run.principalId);
   const { writer } = execution;
   const { connection, ...rest } = input as { connection: string } & Record<string, unknown>; // parsed by the operation's schema
@@ -37,15 +40,15 @@ export async function runEffect(
   const proposed = await deps.actions.propose(proposal, (set, held) =>
     writer.commitEffect(set, () => {
       if (held === null) return;
-      writer.journalWaiting(step.name, state);
-      writer.addWait(step.name, state.attempt, { kind: "action", key: held, dueInMs: null });
+      writer.journalWaiting(attempt);
+      writer.addWait(attempt, { kind: "action", key: held, dueInMs: null });
     }),
   );
   switch (proposed.kind) {
     case "execute":
-      return performAndSettle(attempt, proposed.action);
+      return performAndSettle(attempt, proposed.action, cacheKey);
     case "held":
-      return execution.held(state, proposed.actionId);
+      return execution.held(state, "action", proposed.actionId);
     case "refused": {
       const code = `ACTION_${proposed.state.toUpperCase()}`;
       return failStep(attempt, { error: { code, message: proposed.message } });
@@ -60,23 +63,37 @@ export async function runEffect(
   }
 }
 
-async function performAndSettle(attempt: Attempt, action: Executable): Promise<void> {
+/** [R9] The decision is made and recorded by now; only the call itself may be spared. */
+async function performAndSettle(
+  attempt: Attempt,
+  action: Executable,
+  cacheKey: Uint8Array | null = null,
+): Promise<void> {
   const { execution } = attempt;
   const { actions } = execution.deps;
   const { actionId } = action.recorded;
-  const done = await actions.perform(action, execution.abort.signal);
+  const cached = cacheKey && (await findCached(execution, cacheKey));
+  const done = cached ? fromCache(cached) : await actions.perform(action, execution.abort.signal);
   const into = new WriteSet();
   const { state: ended } = await actions.settle(action, done, into);
   const { outcome } = done;
   const brokenOff =
     execution.writer.lost && outcome.status === "failed" && outcome.error.code === "NET_ABORTED";
   execution.owed.add(into, { actionId, brokenOff });
-  if (outcome.status === "completed") return completeStep(attempt, outcome.output, into);
+  if (outcome.status === "completed") {
+    const operator = cached ? { operator: cached.operator } : { cacheKey };
+    return completeStep(attempt, outcome.output, { into, ...operator });
+  }
   if (ended === "in_doubt") return awaitAction(attempt, actionId, into);
   const { retry: _retry, ...error } = outcome.error;
   const again = outcome.status === "failed" && outcome.retryable;
   return failStep(attempt, { error, retryAfterMs: again ? (outcome.retryAfterMs ?? 0) : undefined }, into);
 }
+
+const fromCache = ({ output }: Cached): Performed => ({
+  outcome: { status: "completed", output: output as never }, // JSON, as it was stored
+  ms: 0,
+});
 
 async function retryAction(attempt: Attempt, actionId: string): Promise<void> {
   const { deps, run, writer } = attempt.execution;
@@ -121,13 +138,13 @@ function errorOf(action: ActionView): StepError | null {
 
 /** The wait is durable before the action is looked at once more: an end in between is not missed. */
 async function awaitAction(attempt: Attempt, actionId: string, into?: WriteSet): Promise<void> {
-  const { execution, step, state } = attempt;
+  const { execution, state } = attempt;
   const { writer } = execution;
   if (into) writer.merge(into);
-  writer.journalWaiting(step.name, state);
-  writer.addWait(step.name, state.attempt, { kind: "action", key: actionId, dueInMs: null });
+  writer.journalWaiting(attempt);
+  writer.addWait(attempt, { kind: "action", key: actionId, dueInMs: null });
   if (!(await writer.flush())) return;
   const action = await execution.deps.actions.load(execution.run.tenantId, actionId);
   const ended = action !== undefined && (action.state === "completed" || errorOf(action) !== null);
-  execution.held(state, actionId, ended);
+  execution.held(state, "action", actionId, ended);
 }

@@ -3,22 +3,25 @@
  * only a cache of what the database says: killed at any point, another worker goes on by the ordinary claim.
  */
 import type { Actions } from "#act/actions";
-import type { CompiledFlow, Flows } from "#orchestrate/flows";
+import type { CompiledFlow } from "#orchestrate/flows";
 import type { Caller } from "#platform/access";
 import { type Database, type Tx, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
+import { handleEnds } from "./after-end.ts";
 import { ClaimLoop } from "./claim-loop.ts";
-import type { ExecutionDeps, ExecutionEnd } from "./execution.ts";
+import type { ExecutionDeps } from "./deps.ts";
+import type { ExecutionEnd } from "./execution.ts";
 import { RunsInHand } from "./in-hand.ts";
-import { type ClaimedRun, cancelWaits, claimRuns, requeueOf, resolveWaits } from "./store.ts";
+import { type Expected, RunEnds } from "./run-ends.ts";
+import { type ClaimedRun, claimRuns, requeueOf } from "./store.ts";
 import { createSweep } from "./sweep.ts";
 import { Timers } from "./timers.ts";
 import { insertRun, type RunRow } from "./writes.ts";
 
-export interface EngineDeps extends Omit<ExecutionDeps, "committer" | "onTimer" | "onJournal" | "outbox"> {
+export interface EngineDeps
+  extends Omit<ExecutionDeps, "committer" | "onTimer" | "onJournal" | "onQueued" | "outbox"> {
   readonly db: Database;
   readonly workerId: string;
-  readonly flows: Pick<Flows, "compiled">;
   readonly actions: ExecutionDeps["actions"] & Pick<Actions, "cancelOf">;
   readonly whoIs: (tenantId: string, principalId: string) => Promise<Caller>;
   readonly outbox: Pick<Outbox, "emit" | "on">;
@@ -44,6 +47,8 @@ export interface Engine {
   /** Drops a run that an operator took away. */
   surrender(runId: string): void;
   /** Calls back when new journal entries of the run are durable; returns how to stop that. */
+  /** Tells the end of a run that ends in this process; ask before it is accepted. */
+  expectEnd(runId: string): Expected;
   watch(runId: string, listener: () => void): () => void;
   onDeath(tx: Tx, workerId: string): Promise<void>;
   inHand(): number;
@@ -66,8 +71,20 @@ export function createEngine(deps: EngineDeps): Engine {
     onJournal: (runId) => {
       for (const listener of watchers.get(runId) ?? []) listener();
     },
+    onQueued: () => wake(),
   };
-  const inHand = new RunsInHand({ ...deps, execution, onFree: () => claims.freed() });
+  const ends = new RunEnds();
+  const inHand = new RunsInHand({
+    ...deps,
+    execution,
+    onEnd: ({ run, output, state }, status) =>
+      ends.tell(run.id, () => ({
+        status,
+        output: output === null ? null : JSON.parse(output),
+        error: state.failure,
+      })),
+    onFree: () => claims.freed(),
+  });
   const claims = new ClaimLoop({
     inHand,
     claim: async (limit) => {
@@ -86,19 +103,13 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const handBackStray = createSweep(deps.db, deps.workerId, inHand);
 
-  deps.outbox.on("action.ended", async (event) => {
-    const key = String(event.payload.actionId);
-    const woken = await deps.db.tx(event.tenantId, (tx) => resolveWaits(tx, event.tenantId, "action", key));
-    if (woken.length > 0) wake();
-    for (const { runId } of woken) inHand.get(runId)?.nudge();
-  });
-  deps.outbox.on("run.left-waits", async ({ tenantId, payload }) => {
-    const runId = String(payload.runId);
-    const requester = await deps.whoIs(tenantId, String(payload.principalId));
-    await deps.db.tx(tenantId, async (tx) => {
-      await cancelWaits(tx, tenantId, runId);
-      await deps.actions.cancelOf(tx, tenantId, runId, requester);
-    });
+  handleEnds({
+    ...deps,
+    onWoken: (runIds) => {
+      wake();
+      for (const id of runIds) inHand.get(id)?.nudge();
+    },
+    onAborted: (runId) => inHand.get(runId)?.surrender(),
   });
 
   return {
@@ -112,29 +123,28 @@ export function createEngine(deps: EngineDeps): Engine {
       await inHand.stop(graceMs);
     },
     accept: async (run, flow) => {
-      const direct = claims.running && !claims.backlog && inHand.free > 0;
-      if (direct) inHand.reserve(1);
-      let begun = false;
-      try {
-        const row: RunRow = {
-          ...run,
-          status: direct ? "running" : "queued",
-          lease_worker: direct ? deps.workerId : null,
-          lease_epoch: direct ? 1 : 0,
-        };
-        const committed = await deps.db.committer.commit(new WriteSet().add(insertRun, row));
+      const queued: RunRow = {
+        ...run,
+        status: "queued",
+        lease_worker: null,
+        lease_epoch: 0,
+        flow_max: flow.maxRuns,
+      };
+      const commit = (row: RunRow) => deps.db.committer.commit(new WriteSet().add(insertRun, row));
+      if (claims.running && !claims.backlog && inHand.free > 0 && flow.maxRuns === null) {
+        const row: RunRow = { ...queued, status: "running", lease_worker: deps.workerId, lease_epoch: 1 };
+        inHand.reserve(1);
+        const born = await inHand.begin(row, toClaimed(row), flow);
         deps.fault("runs.after-start");
-        if (!committed.ok) return false;
-        if (direct) {
-          inHand.begin(toClaimed(row), flow);
-          begun = true;
-        } else wake();
-        return true;
-      } finally {
-        if (direct && !begun) inHand.unreserve(1);
+        if (born) return true;
       }
+      const { ok } = await commit(queued);
+      deps.fault("runs.after-start");
+      if (ok) wake();
+      return ok;
     },
     wake,
+    expectEnd: (runId) => ends.expect(runId),
     surrender: (runId) => inHand.get(runId)?.surrender(),
     watch: (runId, listener) => {
       const set = watchers.get(runId) ?? new Set();

@@ -1,53 +1,52 @@
 /**
- * One run in the hands of its owner. Owns: which step runs now, what its result means. Does not own: leases,
- * slots and timers (engine.ts), what is written and when (run-writer.ts).
+ * One run in the hands of its owner. Owns: which step runs now, and when the run parks or ends. Does not own:
+ * leases, slots and timers (engine.ts), what a step does (step-run.ts), what is written and when (run-writer.ts).
  *
  * R5 pure steps do not wait for their own commit: their entries ride with the next barrier, which is a
  *    durable step, an effect, a wait or the end. Nothing leaves before what led to it is durable.
  * R6 a guard that does not hold ends the execution: another owner or an operator has the run. What an effect
  *    came to is recorded all the same.
  */
-import { durationMs } from "@oars/contract";
-import type { Actions } from "#act/actions";
 import type { CompiledFlow, CompiledStep } from "#orchestrate/flows";
-import type { Caller } from "#platform/access";
-import { type Committer, type Database, WriteSet } from "#platform/db";
-import type { Outbox, OutboxEvent } from "#platform/jobs";
-import type { JournalEvent, StepState, WaitKind } from "./domain.ts";
-import { runEffect } from "./effect.ts";
-import type { StepKinds, WaitConfig } from "./kinds.ts";
+import { WriteSet } from "#platform/db";
+import type { OutboxEvent } from "#platform/jobs";
+import { readSignals, type SignalEntry } from "./control-store.ts";
+import type { ExecutionDeps } from "./deps.ts";
+import type { StepState, WaitKind } from "./domain.ts";
+import { joinItems } from "./for-each.ts";
 import { OwedOutcomes } from "./owed.ts";
-import { RunState } from "./run-state.ts";
-import { RunWriter } from "./run-writer.ts";
-import { type Attempt, completeStep, failStep, skipStep } from "./step-end.ts";
-import { isToldError, toInputError, toJsonText, toStepError } from "./step-error.ts";
+import { RunState, type Unit } from "./run-state.ts";
+import { type Birth, RunWriter } from "./run-writer.ts";
+import { type Attempt, failStep, skipStep } from "./step-end.ts";
+import { isToldError, toJsonText, toStepError } from "./step-error.ts";
+import { runStep } from "./step-run.ts";
 import { type ClaimedRun, type JournalEntry, readLease, readWaits, type WaitEntry } from "./store.ts";
 import { finishRun, parkRun } from "./writes.ts";
 
-export interface ExecutionDeps {
-  readonly db: Database;
-  readonly committer: Committer;
-  readonly kinds: StepKinds;
-  readonly actions: Pick<Actions, "propose" | "perform" | "settle" | "record" | "handOn" | "retry" | "load">;
-  readonly outbox: Pick<Outbox, "emit">;
-  readonly callerFor: (tenantId: string, principalId: string) => Promise<Caller>;
-  readonly fault: (point: string) => void;
-  readonly onStep: (kind: string, status: JournalEvent, ms: number) => void;
-  /** A timer of this run is due in so many milliseconds. */
-  readonly onTimer: (ms: number) => void;
-  /** New journal entries are durable. */
-  readonly onJournal: (runId: string) => void;
-  readonly onError: (error: unknown, what: string) => void;
-}
-
 /** `released`: handed back in the middle, for this process stops. */
-export type ExecutionEnd = "completed" | "failed" | "parked" | "released" | "lost";
+export type ExecutionEnd = "completed" | "failed" | "aborted" | "parked" | "released" | "lost";
+
+/** What is known of a run when its owner takes it. */
+export interface Known {
+  readonly journal: readonly JournalEntry[];
+  readonly waits: readonly WaitEntry[];
+  readonly signals: readonly SignalEntry[];
+  /** The run's own row, when it is not durable yet: it rides with the first commit. */
+  readonly birth?: Birth;
+}
 
 /** The run has ended while something of it may still wait. */
 export const leftWaits = ({ tenantId, id, principalId }: ClaimedRun): OutboxEvent => ({
   tenantId,
   topic: "run.left-waits",
   payload: { runId: id, principalId },
+});
+
+/** The end of a run that others wait for: its parent, or those behind it under one key. */
+export const runEnded = ({ tenantId, id, parentRunId, concurrencyKey }: ClaimedRun): OutboxEvent => ({
+  tenantId,
+  topic: "run.ended",
+  payload: { runId: id, parentRunId, concurrencyKey },
 });
 
 export class RunExecution {
@@ -58,6 +57,8 @@ export class RunExecution {
   readonly abort = new AbortController();
   /** Outcomes of effects that are not durable yet. */
   readonly owed = new OwedOutcomes();
+  /** JSON text of what the run gave, once it has completed. */
+  output: string | null = null;
   #wakeSeq: number;
   #active = 0;
   #dirty = false;
@@ -67,22 +68,17 @@ export class RunExecution {
   #broken: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(
-    deps: ExecutionDeps,
-    run: ClaimedRun,
-    flow: CompiledFlow,
-    journal: readonly JournalEntry[],
-    waits: readonly WaitEntry[],
-  ) {
+  constructor(deps: ExecutionDeps, run: ClaimedRun, flow: CompiledFlow, known: Known) {
     this.deps = deps;
     this.run = run;
     this.#wakeSeq = run.wakeSeq;
-    this.state = new RunState(run, flow, journal, waits);
-    const seq = Math.max(run.lastSeq, journal.at(-1)?.seq ?? 0);
+    this.state = new RunState(run, flow, known.journal, known.waits);
+    this.state.noteSignals(known.signals);
+    const seq = Math.max(run.lastSeq, known.journal.at(-1)?.seq ?? 0);
     const { committer, onJournal } = deps;
     const onLost = (): void => this.surrender();
     const onBroken = (error: unknown): void => this.#break(error);
-    this.writer = new RunWriter({ committer, onJournal, onLost, onBroken }, run, seq);
+    this.writer = new RunWriter({ committer, onJournal, onLost, onBroken }, run, seq, known.birth);
   }
 
   /**
@@ -105,14 +101,14 @@ export class RunExecution {
       if (this.run.deadlineAt && Date.now() > this.run.deadlineAt.getTime()) this.expire();
       if (this.#news) await this.#readNews();
       this.#launchReady();
-      if (this.#active === 0) {
-        const { failure, waiting, unsettled, resumable } = this.state;
-        if (failure || (!waiting && !unsettled)) return this.#finish();
+      if (this.#active === 0 && !this.#news) {
+        const { failure, left, waiting, unsettled, resumable } = this.state;
+        if (failure || (!waiting && (left || !unsettled))) return this.#finish();
         if (this.#draining && (unsettled || resumable))
           return (await this.writer.flush()) ? "released" : "lost";
         if (!waiting) throw new Error(`run ${this.run.id} has steps that can neither run nor end`);
         if (await this.#park()) return "parked";
-      } else if (!this.#dirty) await this.#signalled();
+      } else if (!this.#dirty && !this.#news) await this.#signalled();
     }
   }
 
@@ -129,6 +125,11 @@ export class RunExecution {
   /** Something that the run waits for may have come. */
   nudge(): void {
     if (this.#active === 0 || !this.state.waiting) return; // it looks by itself before it parks
+    this.lookAgain();
+  }
+
+  /** Has the waits and signals read once more before the run goes on. */
+  lookAgain(): void {
     this.#news = true;
     this.#signal();
   }
@@ -166,7 +167,12 @@ export class RunExecution {
     this.#news = false;
     if (!(await this.writer.flush())) return;
     const { tenantId, id } = this.run;
-    this.state.noteWaits(await this.deps.db.read(tenantId, (db) => readWaits(db, tenantId, id)));
+    const { awaitsSignals } = this.state;
+    const [waits, signals] = await this.deps.db.read(tenantId, (db) =>
+      Promise.all([readWaits(db, tenantId, id), awaitsSignals ? readSignals(db, tenantId, id) : []]),
+    );
+    this.state.noteWaits(waits);
+    this.state.noteSignals(signals);
   }
 
   #launchReady(): void {
@@ -177,28 +183,50 @@ export class RunExecution {
       for (const step of flow.steps) {
         if (this.state.failure) return; // a pure step ends while it is launched
         const state = this.state.of(step);
+        if (step.forEach && state.status === "running") this.#launchItems(step);
         const free = this.#active < flow.parallel;
-        if (state.status === "waiting" && state.wait?.resolved && free) this.#launch(step, state);
+        if (state.status === "waiting" && state.wait?.resolved && free)
+          this.#launch({ step, iteration: 0, state });
         if (state.status !== "pending") continue;
         const ready = this.state.readiness(step);
         if (ready === "skip") {
-          skipStep({ execution: this, step, state, started: 0 });
+          skipStep({ execution: this, step, iteration: 0, state, started: 0 });
           moved = true;
-        } else if (ready === "run" && free) this.#launch(step, state);
+        } else if (ready === "run" && free) this.#launch({ step, iteration: 0, state });
       }
     }
   }
 
-  #launch(step: CompiledStep, state: StepState): void {
+  /** [R7] Items do not count against the flow's `parallel`: the step has a limit of its own. */
+  #launchItems(step: CompiledStep): void {
+    const items = this.state.items(step);
+    if (!step.forEach || !items.expanded || items.joining) return;
+    const { concurrency, onItemError } = step.forEach;
+    for (const iteration of items.resumable()) this.#launch(this.state.unit(step, iteration));
+    while (!this.state.failure) {
+      const iteration = items.next(concurrency, onItemError);
+      if (iteration === 0) break;
+      this.#launch(this.state.unit(step, iteration));
+    }
+    if (!items.isOver(onItemError)) return;
+    items.joining = true;
+    this.#begin({ ...this.state.unit(step, 0), execution: this, started: performance.now() }, joinItems);
+  }
+
+  #launch(unit: Unit): void {
+    const { state } = unit;
     const resumed = state.wait;
     if (resumed?.kind === "retry") state.attempt++;
     state.status = "running";
     state.wait = null;
+    this.#begin({ ...unit, execution: this, started: performance.now() }, (a) => runStep(a, resumed));
+  }
+
+  #begin(attempt: Attempt, work: (attempt: Attempt) => Promise<void>): void {
     this.#active++;
-    const attempt: Attempt = { execution: this, step, state, started: performance.now() };
-    this.#execute(attempt, resumed)
+    work(attempt)
       .catch((error) => {
-        if (!isToldError(error)) this.deps.onError(error, `step ${step.name} of run ${this.run.id}`);
+        if (!isToldError(error)) this.deps.onError(error, `step ${attempt.step.name} of run ${this.run.id}`);
         return failStep(attempt, { error: toStepError(error) });
       })
       .catch((error) => this.#break(error))
@@ -208,60 +236,44 @@ export class RunExecution {
       });
   }
 
-  async #execute(attempt: Attempt, resumed: StepState["wait"]): Promise<void> {
-    const { step, state } = attempt;
-    if (resumed?.kind === "timer") return completeStep(attempt, null);
-    if (step.when && !resumed && !(await step.when.render(this.state.scope))) return skipStep(attempt);
-    const kind = this.deps.kinds.find(`${step.kind}@${step.kindVersion}`);
-    if (!kind) throw new Error(`step kind ${step.kind}@${step.kindVersion} is not in this program`);
-    const rendered = step.input.render(this.state.scope);
-    const input = kind.config.safeParse(rendered instanceof Promise ? await rendered : rendered);
-    if (!input.success) return failStep(attempt, { error: toInputError(input.error.issues) });
-    if (kind.mode === "effect") return runEffect(attempt, kind.operation, input.data, resumed);
-    if (kind.mode === "wait") {
-      const { for: time = "0ms" } = input.data as WaitConfig; // parsed by the kind
-      this.writer.journalWaiting(step.name, state);
-      return this.wait(step, state, "timer", durationMs(time) ?? 0);
-    }
-    if (kind.mode === "child") throw new Error("sub-runs are not there yet");
-    const result = kind.run(input.data);
-    const done = result instanceof Promise ? await result : result;
-    await (done.ok ? completeStep(attempt, done.output) : failStep(attempt, { error: done.error }));
-  }
-
-  /** Leaves the step waiting for a time; the run parks once nothing else is under way. */
-  wait(step: CompiledStep, state: StepState, kind: WaitKind, dueInMs: number): void {
-    this.writer.addWait(step.name, state.attempt, { kind, key: null, dueInMs });
+  /** Leaves the unit waiting for a time; the run parks once nothing else is under way. */
+  wait(unit: Unit, kind: "timer" | "retry", dueInMs: number): void {
+    const wait = { kind, key: null, dueInMs };
+    this.writer.addWait(unit, wait);
     this.writer.onCommit(() => this.deps.onTimer(dueInMs));
-    state.wait = { kind, key: null, resolved: false };
-    state.status = "waiting";
+    unit.state.wait = { kind, key: null, resolved: false };
+    unit.state.status = "waiting";
   }
 
-  /** Leaves the step waiting for an action; the wait is written already. */
-  held(state: StepState, actionId: string, resolved = false): void {
-    state.wait = { kind: "action", key: actionId, resolved };
+  /** Leaves the unit waiting for something with a key; the wait is written already. */
+  held(state: StepState, kind: WaitKind, key: string, resolved = false): void {
+    state.wait = { kind, key, resolved };
     state.status = "waiting";
     if (resolved) this.state.looseWaits = true;
   }
 
   async #finish(): Promise<ExecutionEnd> {
-    const output = this.state.failure ? null : await this.#output();
-    const { failure } = this.state;
+    this.state.failure ??= this.state.left;
+    if (!this.state.failure) this.output = await this.#output();
+    const { failure, aborted } = this.state;
+    const status = aborted ? "aborted" : failure ? "failed" : "completed";
     const set = new WriteSet().add(finishRun, {
       tenant_id: this.run.tenantId,
       id: this.run.id,
       epoch: this.run.epoch,
-      status: failure ? "failed" : "completed",
-      output,
+      status,
+      output: this.output,
       error: failure ? JSON.stringify(failure) : null,
       last_seq: this.writer.seq,
     });
+    const { parentRunId, concurrencyKey } = this.run;
     if (this.state.waiting || this.state.looseWaits) this.deps.outbox.emit(set, leftWaits(this.run));
+    if (parentRunId || concurrencyKey) this.deps.outbox.emit(set, runEnded(this.run));
     this.deps.fault("engine.before-finish");
     const { ok } = await this.writer.commitWith(set);
     if (this.#broken) throw this.#broken.error;
-    if (!ok) return "lost";
-    return failure ? "failed" : "completed";
+    this.deps.fault("engine.after-finish");
+    return ok ? status : "lost";
   }
 
   /** JSON text of the run's output. A flow whose output cannot be made or kept has failed. */
@@ -288,7 +300,10 @@ export class RunExecution {
       last_seq: this.writer.seq,
     });
     this.deps.fault("engine.before-park");
-    if ((await this.writer.commitWith(set)).ok) return true;
+    if ((await this.writer.commitWith(set)).ok) {
+      this.deps.fault("engine.after-park");
+      return true;
+    }
     if (this.writer.lost) return false;
     const lease = await this.deps.db.read(tenantId, (db) => readLease(db, tenantId, id));
     if (lease?.status !== "running" || lease.epoch !== epoch) {

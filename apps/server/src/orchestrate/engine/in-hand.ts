@@ -6,9 +6,11 @@ import type { CompiledFlow, Flows } from "#orchestrate/flows";
 import { type Database, isOutage, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
 import { isOarsError } from "#platform/kernel";
-import { type ExecutionDeps, type ExecutionEnd, leftWaits, RunExecution } from "./execution.ts";
+import { readSignals } from "./control-store.ts";
+import type { ExecutionDeps } from "./deps.ts";
+import { type ExecutionEnd, leftWaits, RunExecution, runEnded } from "./execution.ts";
 import { type ClaimedRun, readJournal, readLastSeq, readWaits } from "./store.ts";
-import { finishRun, releaseRun } from "./writes.ts";
+import { finishRun, type RunRow, releaseRun } from "./writes.ts";
 
 export interface InHandDeps {
   readonly db: Database;
@@ -19,6 +21,8 @@ export interface InHandDeps {
   readonly maxConcurrency: number;
   readonly onRun: (flow: string, status: ExecutionEnd, ms: number) => void;
   readonly onQueueWait: (kind: string, ms: number) => void;
+  /** The run has ended here, and that is durable. */
+  readonly onEnd: (execution: RunExecution, status: "completed" | "failed" | "aborted") => void;
   /** A slot is free again. */
   readonly onFree: () => void;
   readonly onError: (error: unknown, what: string) => void;
@@ -86,10 +90,16 @@ export class RunsInHand {
     let taken: RunExecution;
     try {
       const flow = await flows.compiled(run.tenantId, run.flowHash);
-      const [journal, waits] = await db.read(run.tenantId, (tx) =>
-        Promise.all([readJournal(tx, run.tenantId, run.id), readWaits(tx, run.tenantId, run.id)]),
+      const { tenantId, id } = run;
+      const awaitsSignals = flow.signals.size > 0;
+      const [journal, waits, signals] = await db.read(tenantId, (tx) =>
+        Promise.all([
+          readJournal(tx, tenantId, id),
+          readWaits(tx, tenantId, id),
+          awaitsSignals ? readSignals(tx, tenantId, id) : [],
+        ]),
       );
-      taken = new RunExecution(execution, run, flow, journal, waits);
+      taken = new RunExecution(execution, run, flow, { journal, waits, signals });
       onQueueWait(flow.steps[0]?.kind ?? "none", run.waitedMs);
     } catch (error) {
       await this.#giveUp(run, error);
@@ -100,10 +110,20 @@ export class RunsInHand {
     await this.#drive(taken);
   }
 
-  /** Drives a run that has just begun, in a reserved slot. */
-  begin(run: ClaimedRun, flow: CompiledFlow): void {
+  /**
+   * Drives a new run in a reserved slot. Its row rides with its first commit, so a run that has nothing durable to
+   * wait for is one commit in all; a run whose steps take their time is made durable apart from them. False: its
+   * start key is taken, and nothing has happened.
+   */
+  begin(row: RunRow, run: ClaimedRun, flow: CompiledFlow): Promise<boolean> {
     this.#reserved--;
-    void this.#drive(new RunExecution(this.#deps.execution, run, flow, [], []));
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const birth = { row, settle: resolve, fail: reject };
+    const known = { journal: [], waits: [], signals: [], birth };
+    const execution = new RunExecution(this.#deps.execution, run, flow, known);
+    void this.#drive(execution);
+    setImmediate(() => void execution.writer.flush());
+    return promise;
   }
 
   async #drive(execution: RunExecution): Promise<void> {
@@ -118,6 +138,7 @@ export class RunsInHand {
     } finally {
       this.#executions.delete(run.id);
     }
+    if (end === "completed" || end === "failed" || end === "aborted") this.#deps.onEnd(execution, end);
     if (end !== "lost" && end !== "released")
       this.#deps.onRun(run.flowName, end, Date.now() - run.startedAt.getTime());
     this.#deps.onFree();
@@ -170,6 +191,7 @@ export class RunsInHand {
       last_seq: Math.max(lastSeq, run.lastSeq),
     });
     outbox.emit(set, leftWaits(run));
+    if (run.parentRunId || run.concurrencyKey) outbox.emit(set, runEnded(run));
     return set;
   }
 }

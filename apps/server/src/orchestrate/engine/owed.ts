@@ -3,8 +3,8 @@
  * lost before that, it is recorded apart from it: what happened has happened, whoever has the run now. [R6]
  */
 import type { WriteSet } from "#platform/db";
+import type { ExecutionDeps } from "./deps.ts";
 import { isEnded } from "./domain.ts";
-import type { ExecutionDeps } from "./execution.ts";
 import { type ClaimedRun, readLease } from "./store.ts";
 
 export interface Owed {

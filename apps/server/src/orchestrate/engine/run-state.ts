@@ -1,19 +1,45 @@
-/** A run's steps in memory, as its journal and its waits tell them. */
+/** A run's steps in memory, as its journal, its waits and its signals tell them. */
 import type { CompiledFlow, CompiledStep, Scope } from "#orchestrate/flows";
 import { formatId } from "#platform/kernel";
-import { freshState, type Readiness, readiness, type StepError, type StepState } from "./domain.ts";
+import type { SignalEntry } from "./control-store.ts";
+import {
+  freshState,
+  gateAborted,
+  order,
+  type Readiness,
+  readiness,
+  type StepError,
+  type StepState,
+  type WaitKind,
+} from "./domain.ts";
+import { Items } from "./items.ts";
 import type { ClaimedRun, JournalEntry, WaitEntry } from "./store.ts";
+
+/** A step, or one item of its `forEach`. */
+export interface Unit {
+  readonly step: CompiledStep;
+  /** 0 is the step itself; items count from 1. */
+  readonly iteration: number;
+  readonly state: StepState;
+}
+
+type Settled = Record<string, { output: unknown; status: string; error?: unknown; errors?: unknown }>;
 
 export class RunState {
   readonly flow: CompiledFlow;
   readonly steps: readonly StepState[];
   /** What expressions of this run read. */
-  readonly scope: Scope;
-  /** Why the run is going to fail. */
+  readonly scope: Scope & { readonly steps: Settled };
+  /** Why the run is going to fail, or by `aborted` to end without having failed. */
   failure: StepError | null = null;
+  aborted = false;
   /** A wait is open that nobody waits for: what it was for had come before it was written. */
   looseWaits = false;
+  readonly #items = new Map<number, Items>();
   readonly #sources: readonly (readonly CompiledStep[])[];
+  readonly #byName: ReadonlyMap<string, CompiledStep>;
+  /** Signals that a step has been given and whose delivery may not be durable yet. */
+  readonly #taken = new Set<string>();
 
   constructor(
     run: ClaimedRun,
@@ -26,6 +52,7 @@ export class RunState {
     this.#sources = flow.steps.map((s) =>
       flow.steps.filter((o) => o.onError.do === "goto" && o.onError.step === s.index),
     );
+    this.#byName = new Map(flow.steps.map((s) => [s.name, s]));
     this.scope = {
       params: run.params,
       steps: {},
@@ -37,16 +64,50 @@ export class RunState {
       },
       trigger: run.trigger ?? {},
     };
-    const byName = new Map(flow.steps.map((s) => [s.name, s]));
+    const ordered = journal.findLast((e) => e.operator && isOrder(e.operator.command))?.seq ?? 0;
     for (const entry of journal) {
-      const step = byName.get(entry.step);
+      const step = this.#byName.get(entry.step);
       if (step) this.#replay(step, entry);
+      if (entry.seq <= ordered) this.failure = null; // a person has seen it and ordered what comes next
     }
+    const retries = [...this.units()].filter(({ state }) => state.wait?.kind === "retry");
+    const before = retries.map(({ state }) => ({ state, wait: state.wait }));
     this.noteWaits(waits);
+    // a retry without a row of its own was ordered for at once
+    for (const { state, wait } of before) if (wait && state.wait === wait) wait.resolved = true;
   }
 
   of(step: CompiledStep): StepState {
     return this.steps[step.index] as StepState; // one state for each step
+  }
+
+  items(step: CompiledStep): Items {
+    const known = this.#items.get(step.index);
+    if (known) return known;
+    const items = new Items();
+    this.#items.set(step.index, items);
+    return items;
+  }
+
+  unit(step: CompiledStep, iteration: number): Unit {
+    return {
+      step,
+      iteration,
+      state: iteration === 0 ? this.of(step) : this.items(step).state(iteration),
+    };
+  }
+
+  *units(): Generator<Unit> {
+    for (const step of this.flow.steps) {
+      yield this.unit(step, 0);
+      for (const [iteration, state] of this.#items.get(step.index)?.states ?? [])
+        yield { step, iteration, state };
+    }
+  }
+
+  /** What expressions of this unit read. */
+  scopeOf({ step, iteration }: Pick<Unit, "step" | "iteration">): Scope {
+    return iteration === 0 ? this.scope : { ...this.scope, ...this.items(step).value(iteration) };
   }
 
   readiness(step: CompiledStep): Readiness {
@@ -54,73 +115,147 @@ export class RunState {
   }
 
   settle(
-    step: CompiledStep,
+    { step, iteration, state }: Unit,
     status: "completed" | "failed" | "skipped",
     output: unknown,
     error: StepError | null,
   ): void {
-    const state = this.of(step);
     state.status = status;
     state.output = output ?? null;
     state.error = error;
-    state.diverted = status === "failed" && step.onError.do === "goto";
+    state.gated = null;
+    if (iteration > 0) {
+      this.items(step).end(iteration);
+      return;
+    }
+    state.diverted = status === "failed" && step.onError.do === "goto" && error?.code !== gateAborted;
     const handled = step.onError.do === "continue" || step.onError.do === "goto";
-    if (status === "failed" && !handled) this.failure ??= error; // a fallback that failed too is no way out
-    this.scope.steps[step.name] = { output: state.output, status, ...(error ? { error } : {}) };
+    const ended = error?.code === gateAborted && status === "failed";
+    if (ended) this.aborted = true;
+    state.fatal = status === "failed" && (ended || !handled); // a fallback that failed too is no way out
+    if (state.fatal) this.failure ??= error;
+    const errors = step.forEach ? { errors: this.items(step).errors() } : {};
+    this.scope.steps[step.name] = { output: state.output, status, ...(error ? { error } : {}), ...errors };
   }
 
-  /** Which of the waiting steps may go on. */
+  /** Which of the waiting units may go on. */
   noteWaits(waits: readonly WaitEntry[]): void {
     for (const w of waits) {
-      const step = this.flow.steps.find((s) => s.name === w.step);
-      const state = step && this.of(step);
-      if (state?.status !== "waiting" || state.attempt !== w.attempt) {
+      const step = this.#byName.get(w.step);
+      const state = step && this.unit(step, w.iteration).state;
+      if (state?.status !== "waiting" || state.attempt !== w.attempt || !fits(state.wait?.kind, w.kind)) {
         if (w.status === "open") this.looseWaits = true;
         continue;
       }
-      state.wait = { kind: w.kind, key: w.key, resolved: w.status === "resolved" };
+      const signal = state.wait?.signal;
+      state.wait = { kind: w.kind, key: w.key, resolved: w.status === "resolved" || signal !== undefined };
+      if (signal) state.wait.signal = signal;
+    }
+  }
+
+  get awaitsSignals(): boolean {
+    for (const { state } of this.units()) if (state.wait?.kind === "signal") return true;
+    return false;
+  }
+
+  /** Each signal goes to one unit that waits for its name: the oldest to the first of the flow. A timeout that came before it wins. */
+  noteSignals(signals: readonly SignalEntry[]): void {
+    for (const { id, name, payload } of signals) {
+      if (this.#taken.has(id)) continue;
+      for (const { state } of this.units()) {
+        const { wait } = state;
+        if (state.status !== "waiting" || wait?.kind !== "signal" || wait.key !== name || wait.resolved)
+          continue;
+        state.wait = { ...wait, resolved: true, signal: { id, payload } };
+        this.#taken.add(id);
+        break;
+      }
     }
   }
 
   get waiting(): boolean {
-    return this.steps.some((s) => s.status === "waiting");
+    if (this.steps.some((s) => s.status === "waiting")) return true;
+    for (const items of this.#items.values()) if (items.waiting) return true;
+    return false;
   }
 
-  /** What some step waited for has come. */
+  /** What some unit waited for has come. */
   get resumable(): boolean {
-    return this.steps.some((s) => s.status === "waiting" && s.wait?.resolved === true);
+    if (this.steps.some((s) => s.status === "waiting" && s.wait?.resolved === true)) return true;
+    for (const items of this.#items.values()) if (items.resumable().length > 0) return true;
+    return false;
+  }
+
+  /** Why the run cannot complete, once nothing of it is under way: a failure that nobody has dealt with. */
+  get left(): StepError | null {
+    return this.failure ?? this.steps.find((s) => s.fatal)?.error ?? null;
   }
 
   get unsettled(): boolean {
     return this.steps.some((s) => s.status === "pending" || s.status === "running");
   }
 
-  /** Nothing comes after this step: its entry and the run's end can share one commit. */
-  isLast(step: CompiledStep): boolean {
+  /** Nothing comes after this unit: its entry and the run's end can share one commit. */
+  isLast({ step, iteration }: Unit): boolean {
+    if (iteration > 0 && !this.items(step).isLast(iteration)) return false;
     return step.dependents.length === 0 && this.steps.every((s, i) => i === step.index || isOver(s));
   }
 
   /** The flow's `output`, or the output of its last steps: one as it is, several by name. */
   output(): unknown | Promise<unknown> {
     if (this.flow.output) return this.flow.output.render(this.scope);
-    const last = this.flow.steps.filter(
-      (s) => s.dependents.length === 0 && this.of(s).status === "completed",
-    );
+    const last = this.flow.steps.filter((s) => {
+      const state = this.of(s);
+      return s.dependents.length === 0 && (state.status === "completed" || state.given);
+    });
     const [only] = last;
     if (only && last.length === 1) return this.of(only).output;
     return last.length === 0 ? null : Object.fromEntries(last.map((s) => [s.name, this.of(s).output]));
   }
 
   #replay(step: CompiledStep, entry: JournalEntry): void {
-    const state = this.of(step);
+    const unit = this.unit(step, entry.iteration);
+    const { state } = unit;
+    const { operator } = entry;
     state.attempt = entry.attempt;
-    if (entry.event === "waiting" || entry.event === "retrying") {
-      if (entry.event === "waiting") state.waited = entry.attempt;
-      state.status = "waiting";
-      state.wait = { kind: entry.event === "retrying" ? "retry" : "timer", key: null, resolved: false };
-    } else this.settle(step, entry.event, entry.output, entry.error);
+    switch (entry.event) {
+      case "waiting":
+        state.waited = entry.attempt;
+        state.status = "waiting";
+        state.wait = { kind: "timer", key: null, resolved: false };
+        return;
+      case "gated":
+        state.status = "waiting";
+        state.gated = { output: entry.output };
+        state.wait = { kind: "gate", key: null, resolved: false };
+        return;
+      case "retrying":
+        if (operator) {
+          if (step.forEach && entry.iteration === 0)
+            this.items(step).restart(state.gated ? "all" : "failed", operator.edits);
+          order(state, operator.edits);
+          delete this.scope.steps[step.name];
+        }
+        state.status = "waiting";
+        state.wait = { kind: "retry", key: null, resolved: false };
+        return;
+      default: {
+        state.wait = null;
+        state.given = entry.event === "skipped" && operator !== null;
+        const joined = step.forEach && entry.iteration === 0 && entry.output === null;
+        const output = joined && entry.event === "completed" ? this.items(step).outputs() : entry.output;
+        this.settle(unit, entry.event, output, entry.error);
+      }
+    }
   }
 }
+
+const isOrder = (command: string): boolean =>
+  command === "retry" || command === "skip" || command === "edit-output";
+
+/** Whether a row says what a unit waits for: the journal's `waiting` leaves the kind to the row. */
+const fits = (unit: WaitKind | undefined, row: WaitKind): boolean =>
+  unit === row || (unit !== "retry" && unit !== "gate" && row !== "retry" && row !== "gate");
 
 const isOver = (s: StepState): boolean =>
   s.status === "completed" || s.status === "failed" || s.status === "skipped";

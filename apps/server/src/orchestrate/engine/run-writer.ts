@@ -3,20 +3,29 @@
  * at a time, and whoever comes meanwhile shares the next one. Owns the numbering of the journal: entries become
  * visible in the order of their numbers, so a reader that has seen one has seen all before it.
  */
-import { type CommitResult, type Committer, WriteSet } from "#platform/db";
-import { newId } from "#platform/kernel";
-import type { JournalEvent, StepError, StepState, WaitKind } from "./domain.ts";
+import { type CommitResult, type Committer, type Write, WriteSet } from "#platform/db";
+import { newId, OarsError } from "#platform/kernel";
+import type { JournalEvent, Operator, StepError, WaitKind } from "./domain.ts";
+import type { Unit } from "./run-state.ts";
 import type { ClaimedRun } from "./store.ts";
-import { holdRun, insertJournal, insertWait } from "./writes.ts";
+import { holdRun, insertJournal, insertRun, insertWait, type RunRow } from "./writes.ts";
 
 export interface Entry {
-  readonly step: string;
-  readonly attempt: number;
   readonly event: JournalEvent;
   /** JSON text. */
   readonly output?: string | null;
   readonly error?: StepError | null;
+  readonly operator?: Operator | null;
   readonly ms: number;
+}
+
+/** The run's own row: it rides with the run's first commit. */
+export interface Birth {
+  readonly row: RunRow;
+  /** Called once: it is durable, or its start key is taken. */
+  readonly settle: (born: boolean) => void;
+  /** Called when nobody can tell whether it is durable, or when it was given up before it was written. */
+  readonly fail: (error: unknown) => void;
 }
 
 export interface RunWriterDeps {
@@ -38,11 +47,14 @@ export class RunWriter {
   #pending = new WriteSet();
   #committing: Promise<CommitResult> | undefined;
   #lost = false;
+  readonly #birth: Birth | undefined;
 
-  constructor(deps: RunWriterDeps, run: ClaimedRun, seq: number) {
+  constructor(deps: RunWriterDeps, run: ClaimedRun, seq: number, birth?: Birth) {
     this.#deps = deps;
     this.#run = run;
     this.#seq = seq;
+    this.#birth = birth;
+    if (birth) this.#pending.add(insertRun, birth.row).onCommit(() => birth.settle(true));
   }
 
   /** Number of the newest entry. */
@@ -57,52 +69,58 @@ export class RunWriter {
   /** From now on nothing is written. */
   lose(): void {
     this.#lost = true;
+    if (this.#committing === undefined) this.#birth?.fail(new OarsError("SERVER_STOPPING"));
   }
 
-  journal(entry: Entry): void {
-    const { output, error } = entry;
+  journal({ step, iteration, state }: Unit, entry: Entry): void {
+    const { output, error, operator } = entry;
     this.#pending.add(insertJournal, {
       tenant_id: this.#run.tenantId,
       run_id: this.#run.id,
       epoch: this.#run.epoch,
-      step: entry.step,
-      iteration: 0,
-      attempt: entry.attempt,
+      step: step.name,
+      iteration,
+      attempt: state.attempt,
       event: entry.event,
       seq: ++this.#seq,
       output: output ?? null,
       error: error ? JSON.stringify(error) : null,
+      operator: operator ? JSON.stringify(operator) : null,
       at: Date.now() / 1000,
       ms: entry.ms,
     });
   }
 
   /** Once for each attempt: an attempt that waits again has its entry already. */
-  journalWaiting(step: string, state: StepState): void {
+  journalWaiting(unit: Unit): void {
+    const { state } = unit;
     const { attempt } = state;
     if (state.waited === attempt) return;
     this.#pending.onCommit(() => {
       state.waited = attempt;
     });
-    this.journal({ step, attempt, event: "waiting", ms: 0 });
+    this.journal(unit, { event: "waiting", ms: 0 });
   }
 
   addWait(
-    step: string,
-    attempt: number,
+    { step, iteration, state }: Unit,
     wait: { readonly kind: WaitKind; readonly key: string | null; readonly dueInMs: number | null },
   ): void {
     this.#pending.add(insertWait, {
       tenant_id: this.#run.tenantId,
       id: newId(),
       run_id: this.#run.id,
-      step,
-      iteration: 0,
-      attempt,
+      step: step.name,
+      iteration,
+      attempt: state.attempt,
       kind: wait.kind,
       key: wait.key,
       due_in_ms: wait.dueInMs,
     });
+  }
+
+  add<Row>(write: Write<Row>, row: Row): void {
+    this.#pending.add(write, row);
   }
 
   /** Adds writes of others to what the next commit carries. */
@@ -117,7 +135,7 @@ export class RunWriter {
   /** Makes everything so far durable. False: the run is lost. */
   async flush(): Promise<boolean> {
     while (this.#committing !== undefined) await this.#committing;
-    if (this.#lost) return false;
+    if (this.#lost || this.#pending.empty) return !this.#lost;
     const set = this.#pending;
     this.#pending = new WriteSet();
     const { ok } = await this.#write(set);
@@ -152,12 +170,17 @@ export class RunWriter {
   async #write(set: WriteSet): Promise<CommitResult> {
     const work = this.#deps.committer.commit(set).catch((error): CommitResult => {
       this.#lost = true;
+      this.#birth?.fail(error);
       this.#deps.onBroken(error);
       return lostHere;
     });
     this.#committing = work;
     const result = await work;
     this.#committing = undefined;
+    if (!result.ok && result.fence === insertRun.name && this.#birth) {
+      this.#lost = true;
+      this.#birth.settle(false);
+    }
     if (result.ok) this.#deps.onJournal(this.#run.id);
     return result;
   }

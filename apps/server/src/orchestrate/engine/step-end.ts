@@ -1,15 +1,16 @@
-/** How a step ends: it completes, is tried again, falls back, fails or is skipped. */
-import type { CompiledStep, Scope, Template } from "#orchestrate/flows";
+/** How a unit ends: it completes, is tried again, falls back, fails or is skipped. */
+import type { Scope, Template } from "#orchestrate/flows";
 import type { WriteSet } from "#platform/db";
-import { retryDelay, type StepError, type StepState } from "./domain.ts";
+import { type Operator, retryDelay, type StepError } from "./domain.ts";
 import type { RunExecution } from "./execution.ts";
-import { toJsonText, toStepError } from "./step-error.ts";
+import { openGate } from "./open-gate.ts";
+import type { Unit } from "./run-state.ts";
+import { type JsonText, toJsonText, toStepError } from "./step-error.ts";
+import { storeCached } from "./writes.ts";
 
-/** One attempt of a step, from `started` (performance.now) on. */
-export interface Attempt {
+/** One attempt of a unit, from `started` (performance.now) on. */
+export interface Attempt extends Unit {
   readonly execution: RunExecution;
-  readonly step: CompiledStep;
-  readonly state: StepState;
   readonly started: number;
 }
 
@@ -17,48 +18,65 @@ export interface Failure {
   readonly error: StepError;
   /** Undefined: not worth a retry. */
   readonly retryAfterMs?: number | undefined;
-  /** What failed is the fallback itself. */
-  readonly isFallback?: boolean;
+  /** No retry and no `onError`: what failed is the fallback itself, or a person ended the run. */
+  readonly isFinal?: boolean;
 }
 
-/**
- * [R3] Journals the completion; a durable step's dependents wait until that is on disk. `into` is written with
- * it, and `error` is what a fallback stands in for.
- */
-export async function completeStep(
-  attempt: Attempt,
-  output: unknown,
-  into?: WriteSet,
-  error: StepError | null = null,
-): Promise<void> {
-  const { execution, step, state } = attempt;
+export interface Completion {
+  /** Written with the entry. */
+  readonly into?: WriteSet | undefined;
+  /** What a fallback stands in for. */
+  readonly standsFor?: StepError;
+  /** Who decided, or where the output came from. */
+  readonly operator?: Operator;
+  /** Under which the output may be used again. */
+  readonly cacheKey?: Uint8Array | null;
+  /** Its gate has been passed. */
+  readonly passed?: boolean;
+}
+
+/** [R3] Journals the completion; a durable step's dependents wait until that is on disk. */
+export async function completeStep(attempt: Attempt, output: unknown, how: Completion = {}): Promise<void> {
+  const { execution, step, iteration } = attempt;
   const { writer } = execution;
-  const json = toJsonText(output);
-  if ("fault" in json) {
-    return failStep(attempt, { error: json.fault, isFallback: error !== null }, into);
-  }
+  const { into, standsFor = null } = how;
+  const joined = step.forEach !== null && iteration === 0 && how.operator === undefined;
+  const json: JsonText = joined ? { text: null } : toJsonText(output); // its items hold it
+  if ("fault" in json) return failStep(attempt, { error: json.fault, isFinal: standsFor !== null }, into);
+  if (how.cacheKey) storeOutput(attempt, how.cacheKey, json.text);
+  if (step.gate && iteration === 0 && !how.passed)
+    return openGate(attempt, { value: output, text: json.text }, into);
   const ms = Math.round(performance.now() - attempt.started);
-  const entry = { step: step.name, attempt: state.attempt, output: json.text, error, ms };
-  writer.journal({ ...entry, event: "completed" });
+  writer.journal(attempt, {
+    event: "completed",
+    output: json.text,
+    error: standsFor,
+    operator: how.operator ?? null,
+    ms,
+  });
   if (into) writer.merge(into);
-  if ((step.durable || into) && !execution.state.isLast(step) && !(await writer.flush())) return;
-  execution.state.settle(step, "completed", output, null);
+  if ((step.durable || into) && !execution.state.isLast(attempt) && !(await writer.flush())) return;
+  execution.state.settle(attempt, "completed", output, null);
   execution.deps.onStep(step.kind, "completed", ms);
 }
 
-/** Retries, or ends the step as its `onError` says. */
+/** Retries, or ends the unit as its `onError` says. */
 export async function failStep(attempt: Attempt, failure: Failure, into?: WriteSet): Promise<void> {
-  const { execution, step, state } = attempt;
+  const { execution, step, iteration, state } = attempt;
   const { writer } = execution;
-  const { retryAfterMs } = failure;
-  const error: StepError = { ...failure.error, step: step.name };
+  const { retryAfterMs, isFinal } = failure;
+  const item = iteration > 0 ? execution.state.items(step).value(iteration) : undefined;
+  const place = item ? { index: item.index, key: item.key } : {};
+  const error: StepError = { ...failure.error, step: step.name, ...place };
   const ms = Math.round(performance.now() - attempt.started);
-  if (retryAfterMs !== undefined && state.attempt < step.retry.attempts && !execution.state.failure) {
-    writer.journal({ step: step.name, attempt: state.attempt, event: "retrying", error, ms });
+  const again = retryAfterMs !== undefined && state.attempt - state.group < step.retry.attempts && !isFinal;
+  if (again && !execution.state.failure) {
+    writer.journal(attempt, { event: "retrying", error, ms });
     if (into) writer.merge(into);
-    const delay = Math.max(retryAfterMs, retryDelay(step.retry, state.attempt + 1, Math.random()));
-    execution.wait(step, state, "retry", delay);
-  } else if (step.onError.do === "fallback" && !failure.isFallback) {
+    const next = state.attempt - state.group + 1;
+    const delay = Math.max(retryAfterMs, retryDelay(step.retry, next, Math.random()));
+    execution.wait(attempt, "retry", delay);
+  } else if (step.onError.do === "fallback" && iteration === 0 && !isFinal) {
     return fallBack(attempt, error, step.onError.output, into);
   } else {
     if (into) writer.merge(into);
@@ -78,20 +96,28 @@ async function fallBack(
   try {
     output = await template.render({ ...attempt.execution.state.scope, error } as Scope); // the error is there for fallbacks
   } catch (cause) {
-    return failStep(attempt, { error: toStepError(cause), isFallback: true }, into);
+    return failStep(attempt, { error: toStepError(cause), isFinal: true }, into);
   }
-  return completeStep(attempt, output, into, error);
+  return completeStep(attempt, output, { into, standsFor: error, operator: { command: "fallback" } });
 }
 
 export const skipStep = (attempt: Attempt): void => endStep(attempt, "skipped", null, 0);
 
-function endStep(
-  { execution, step, state }: Attempt,
-  status: "skipped" | "failed",
-  error: StepError | null,
-  ms: number,
-): void {
-  execution.writer.journal({ step: step.name, attempt: state.attempt, event: status, error, ms });
-  execution.state.settle(step, status, null, error);
+function endStep(attempt: Attempt, status: "skipped" | "failed", error: StepError | null, ms: number): void {
+  const { execution, step } = attempt;
+  execution.writer.journal(attempt, { event: status, error, ms });
+  execution.state.settle(attempt, status, null, error);
   execution.deps.onStep(step.kind, status, ms);
+}
+
+function storeOutput({ execution, step }: Attempt, key: Uint8Array, output: string | null): void {
+  const { tenantId, id } = execution.run;
+  execution.writer.add(storeCached, {
+    tenant_id: tenantId,
+    key,
+    output,
+    run_id: id,
+    step: step.name,
+    ttl_ms: step.cache?.ttlMs ?? 0,
+  });
 }

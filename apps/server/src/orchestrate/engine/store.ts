@@ -1,7 +1,7 @@
 /** SQL of run, journal and wait. `claimRuns`, `fireTimers` and `requeueOf` work across tenants. */
 import { type Database, type Db, sql, type Tx } from "#platform/db";
 import { workerLock } from "#platform/jobs";
-import type { JournalEvent, RunStatus, StepError, WaitKind } from "./domain.ts";
+import type { JournalEvent, Operator, RunStatus, StepError, WaitKind } from "./domain.ts";
 
 export interface ClaimedRun {
   readonly tenantId: string;
@@ -71,13 +71,15 @@ export interface JournalEntry {
   readonly seq: number;
   readonly output: unknown;
   readonly error: StepError | null;
+  /** Who wrote it in place of the engine; null for the engine's own. */
+  readonly operator: Operator | null;
   readonly at: Date;
   readonly ms: number;
 }
 
 export const readJournal = (db: Db, tenantId: string, runId: string, afterSeq = 0): Promise<JournalEntry[]> =>
   db.query<JournalEntry>(sql`/* engine.readJournal */
-    select step, iteration, attempt, event, seq, output, error, at, ms from journal
+    select step, iteration, attempt, event, seq, output, error, operator, at, ms from journal
     where tenant_id = ${tenantId} and run_id = ${runId} and seq > ${afterSeq} order by seq`);
 
 export interface WaitEntry {
@@ -122,7 +124,7 @@ export const resolveWaits = (
       select w.id, w.run_id from wait w where w.tenant_id = ${tenantId} and w.kind = ${kind} and w.key = ${key} and w.status = 'open'
     ), woken as (
       update run r set wake_seq = r.wake_seq + 1, available_at = now(),
-        status = case when r.status = 'waiting' then 'queued' else r.status end
+        status = case when r.status = 'waiting' and r.paused_at is null then 'queued' else r.status end
       where r.tenant_id = ${tenantId} and r.id in (select d.run_id from due d) returning r.id
     )
     update wait w set status = 'resolved', resolved_at = now()
@@ -136,14 +138,14 @@ export const fireTimers = (tx: Tx, limit: number): Promise<{ tenantId: string; r
       select w.tenant_id, w.id, w.run_id from wait w where w.status = 'open' and w.due_at <= now()
       order by w.due_at limit ${limit} for update skip locked
     ), late as (
-      select r.tenant_id, r.id from run r where r.status = 'waiting' and r.deadline_at <= now()
+      select r.tenant_id, r.id from run r where r.status = 'waiting' and r.paused_at is null and r.deadline_at <= now()
       order by r.deadline_at limit ${limit} for update skip locked
     ), fired as (
       update wait w set status = 'resolved', resolved_at = now()
       from due d where w.tenant_id = d.tenant_id and w.id = d.id returning w.tenant_id, w.run_id
     )
     update run r set wake_seq = r.wake_seq + 1, available_at = now(),
-      status = case when r.status = 'waiting' then 'queued' else r.status end
+      status = case when r.status = 'waiting' and r.paused_at is null then 'queued' else r.status end
     from (select f.tenant_id, f.run_id as id from fired f union select l.tenant_id, l.id from late l) x
     where r.tenant_id = x.tenant_id and r.id = x.id
     returning r.tenant_id as "tenantId", r.id as "runId"`);
@@ -153,7 +155,7 @@ export async function nextTimer(db: Database): Promise<number | null> {
   const rows = await db.system.query<{ ms: number | null }>(sql`/* engine.nextTimer */
     select (extract(epoch from least(
       (select min(w.due_at) from wait w where w.status = 'open' and w.due_at is not null),
-      (select min(r.deadline_at) from run r where r.status = 'waiting')) - now()) * 1000)::float8 as ms`);
+      (select min(r.deadline_at) from run r where r.status = 'waiting' and r.paused_at is null)) - now()) * 1000)::float8 as ms`);
   return rows[0]?.ms ?? null;
 }
 
@@ -198,6 +200,21 @@ export async function abortRun(
     await cancelWaits(tx, tenantId, runId);
     return aborted;
   }
+}
+
+/** Who waits for the end of this run. */
+export async function findRunKin(
+  db: Db,
+  tenantId: string,
+  runId: string,
+): Promise<{ parentRunId: string | null; concurrencyKey: string | null } | undefined> {
+  const rows = await db.query<{
+    parentRunId: string | null;
+    concurrencyKey: string | null;
+  }>(sql`/* engine.findRunKin */
+    select parent_run_id as "parentRunId", concurrency_key as "concurrencyKey" from run
+    where tenant_id = ${tenantId} and id = ${runId}`);
+  return rows[0];
 }
 
 /** Number of the newest entry that is durable. */

@@ -1,0 +1,81 @@
+/** What follows from the end of a run: its waits close, its sub-runs end, its parent goes on. */
+import type { Actions } from "#act/actions";
+import type { Caller } from "#platform/access";
+import type { Database } from "#platform/db";
+import { applyWrites, WriteSet } from "#platform/db";
+import type { Outbox } from "#platform/jobs";
+import { cancelGates, findLiveChildren } from "./control-store.ts";
+import { abortRun, cancelWaits, findRunKin, resolveWaits } from "./store.ts";
+
+export interface AfterEndDeps {
+  readonly db: Database;
+  readonly outbox: Pick<Outbox, "emit" | "on">;
+  readonly actions: Pick<Actions, "cancelOf">;
+  readonly whoIs: (tenantId: string, principalId: string) => Promise<Caller>;
+  /** These runs may go on: nudge those in hand, claim the others. */
+  readonly onWoken: (runIds: readonly string[]) => void;
+  /** An operator, or the end of its parent, took the run away. */
+  readonly onAborted: (runId: string) => void;
+}
+
+/** Handlers are repeatable: an event may come twice, and the second time finds nothing to do. */
+export function handleEnds(deps: AfterEndDeps): void {
+  const resolve = async (tenantId: string, kind: "action" | "child", key: string): Promise<void> => {
+    const woken = await deps.db.tx(tenantId, (tx) => resolveWaits(tx, tenantId, kind, key));
+    if (woken.length > 0) deps.onWoken(woken.map(({ runId }) => runId));
+  };
+  deps.outbox.on("action.ended", ({ tenantId, payload }) =>
+    resolve(tenantId, "action", String(payload.actionId)),
+  );
+  deps.outbox.on("run.ended", async ({ tenantId, payload }) => {
+    if (payload.parentRunId) await resolve(tenantId, "child", String(payload.runId));
+  });
+  deps.outbox.on("run.left-waits", async ({ tenantId, payload }) => {
+    const runId = String(payload.runId);
+    const principalId = String(payload.principalId);
+    const requester = await deps.whoIs(tenantId, principalId);
+    await deps.db.tx(tenantId, async (tx) => {
+      await cancelWaits(tx, tenantId, runId);
+      await cancelGates(tx, tenantId, runId);
+      await deps.actions.cancelOf(tx, tenantId, runId, requester);
+    });
+    const children = await deps.db.read(tenantId, (db) => findLiveChildren(db, tenantId, runId));
+    for (const { id } of children)
+      await abandon(deps, tenantId, id, principalId, "Its parent run has ended.");
+  });
+  deps.outbox.on("run.abandoned", ({ tenantId, payload }) =>
+    abandon(deps, tenantId, String(payload.runId), String(payload.principalId), String(payload.reason)),
+  );
+}
+
+/** The sub-run ends, and with it by the same way everything below it. */
+async function abandon(
+  deps: AfterEndDeps,
+  tenantId: string,
+  runId: string,
+  principalId: string,
+  reason: string,
+): Promise<void> {
+  await deps.db.tx(tenantId, async (tx) => {
+    const error = { code: "RUN_ABANDONED", message: reason };
+    if (!(await abortRun(tx, tenantId, runId, error))) return; // it has ended
+    await applyWrites(tx, await endOf(deps, tx, tenantId, runId, principalId));
+    tx.onCommit(() => deps.onAborted(runId));
+  });
+}
+
+/** Events that tell of the end of a run which its owner did not write. */
+export async function endOf(
+  deps: Pick<AfterEndDeps, "outbox">,
+  tx: Parameters<typeof findRunKin>[0],
+  tenantId: string,
+  runId: string,
+  principalId: string,
+): Promise<WriteSet> {
+  const set = new WriteSet();
+  deps.outbox.emit(set, { tenantId, topic: "run.left-waits", payload: { runId, principalId } });
+  const kin = await findRunKin(tx, tenantId, runId);
+  if (kin?.parentRunId || kin?.concurrencyKey)
+    deps.outbox.emit(set, { tenantId, topic: "run.ended", payload: { runId, ...kin } });
+  return set;
+}
