@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const bench = fileURLToPath(new URL(".", import.meta.url));
 const benches = {
-  engine: "five barrier steps per run, beside DBOS Transact and the bare database",
+  engine: "durable steps beside DBOS Transact, Restate and the bare database; --suite full: everything",
   action: "a governed HTTP action, beside the same call ungoverned",
   policy: "policy decisions in process",
   verify: "signing and verifying one receipt",
@@ -24,7 +24,7 @@ if (!Object.hasOwn(benches, name)) {
   process.exit(name === "" || name === "--help" ? 0 : 2);
 }
 if (needsInstall()) {
-  const npm = ["install", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved"];
+  const npm = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved"];
   const shell = process.platform === "win32"; // npm is a .cmd there
   const { status } = spawnSync("npm", npm, { cwd: bench, shell, stdio: ["ignore", "ignore", "inherit"] });
   if (status !== 0) process.exit(status ?? 1);

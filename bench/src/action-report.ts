@@ -1,6 +1,6 @@
 import type { ActionCounts } from "./action-server.ts";
 import type { Measured } from "./closed-loop.ts";
-import { profileText } from "./engine-report.ts";
+import { profileText } from "./five-steps-report.ts";
 import type { Store } from "./options.ts";
 import type { ProfileSummary } from "./profiler.ts";
 import { millis, type Row, renderFacts, renderTable, whole } from "./report.ts";

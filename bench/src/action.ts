@@ -15,7 +15,7 @@ import { type Databases, startDatabases } from "./databases.ts";
 import { type Options, readOptions, type Store } from "./options.ts";
 import { type Part, startPart } from "./part.ts";
 import { type ProfileSummary, summarize } from "./profiler.ts";
-import { caution, machineFacts, renderFacts } from "./report.ts";
+import { caution, machineFacts, print, renderFacts } from "./report.ts";
 
 const profiles = fileURLToPath(new URL("../profiles/", import.meta.url));
 
@@ -124,7 +124,7 @@ async function measureStore(
 
 async function main(): Promise<number> {
   const options = readOptions({
-    full: { clients: [1, 16, 64], seconds: 5, rounds: 3 },
+    default: { clients: [1, 16, 64], seconds: 5, rounds: 3 },
     quick: { clients: [1, 16], seconds: 2, rounds: 3 },
   });
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -134,12 +134,11 @@ async function main(): Promise<number> {
   const postgres = await databases.facts();
   const results: ActionResult[] = [];
   for (const store of options.stores) results.push(await measureStore(store, databases, options, say));
-  if (options.json) {
-    process.stdout.write(`${JSON.stringify(actionJson({ machine, postgres }, results), null, 2)}\n`);
-  } else {
-    const head = [`machine: ${renderFacts(machine)}`, `PostgreSQL: ${renderFacts(postgres)}`, caution];
-    process.stdout.write(`${[...head, ...results.map(actionTable)].join("\n\n")}\n`);
-  }
+  const head = [`machine: ${renderFacts(machine)}`, `PostgreSQL: ${renderFacts(postgres)}`, caution];
+  await print(options.json, actionJson({ machine, postgres }, results), [
+    ...head,
+    ...results.map(actionTable),
+  ]);
   const problems = results.flatMap((result) => result.problems);
   for (const problem of problems) say(problem);
   return problems.length > 0 ? 1 : 0;

@@ -1,4 +1,5 @@
 /** What is printed: facts of the machine, tables, and the same as JSON. */
+import { writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 
 export const machineFacts = (): Record<string, string> => ({
@@ -40,3 +41,10 @@ export const percent = (value: number): string => `${(value * 100).toFixed(1)} %
 
 export const caution =
   "All contenders share this machine and take turns, round by round: the ratios count, not the absolute figures.";
+
+/** Texts to standard output and the document to the file, where one is named; "-" puts the document there instead. */
+export async function print(json: string | null, document: object, texts: readonly string[]): Promise<void> {
+  const text = `${JSON.stringify(document, null, 2)}\n`;
+  process.stdout.write(json === "-" ? text : `${texts.join("\n\n")}\n`);
+  if (json !== null && json !== "-") await writeFile(json, text);
+}

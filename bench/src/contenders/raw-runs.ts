@@ -12,12 +12,12 @@ import {
   migrationsDir,
   ownerOfPglite,
   readMigrations,
-} from "../../apps/server/src/platform/db/index.ts";
-import { type Cell, closedLoop, type Measured } from "./closed-loop.ts";
-import { answerCalls } from "./part.ts";
+} from "../../../apps/server/src/platform/db/index.ts";
+import { type Cell, closedLoop, type Measured } from "../closed-loop.ts";
+import { answerCalls } from "../part.ts";
+import { temporaryDirectory } from "../temporary.ts";
 import { createRawWriter, type Execute } from "./raw-writer.ts";
-import type { RunTotals } from "./run-contender.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { type RunTotals, shapes } from "./runs.ts";
 
 interface Store {
   /** One for each connection. */
@@ -56,6 +56,7 @@ function createPart() {
       const { count } = required();
       return {
         ended,
+        steps: ended * shapes.five,
         runs: await count("select count(*) as n from run"),
         completed: await count("select count(*) as n from run where status = 'completed'"),
         records: await count("select count(*) as n from journal where event = 'completed'"),

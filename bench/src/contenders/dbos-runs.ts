@@ -1,9 +1,9 @@
-/** Part: DBOS Transact, a workflow of five no-op steps, called in process; what it offers to be fast by default. */
+/** Part: DBOS Transact, workflows of no-op steps, called in process; what it offers to be fast by default. */
 import { DBOS } from "@dbos-inc/dbos-sdk";
 import pg from "pg";
-import { type Cell, closedLoop, type Measured } from "./closed-loop.ts";
-import { answerCalls } from "./part.ts";
-import { type RunCounts, type RunTotals, stepsPerRun } from "./run-contender.ts";
+import { closedLoop } from "../closed-loop.ts";
+import { answerCalls } from "../part.ts";
+import { createTally, type RunCounts, type RunsCalls, type Shape, shapes } from "./runs.ts";
 
 /** Its default. Measured on two cores at 64 and 256 at once: 10 and 20 are the fastest, 50 and 100 a quarter slower. */
 const poolSize = 10;
@@ -11,29 +11,38 @@ const poolSize = 10;
 process.noDeprecation = true; // it queries while a query is under way, which pg warns of
 
 const noop = async (): Promise<null> => null;
-const fiveSteps = DBOS.registerWorkflow(
-  async () => {
-    for (let i = 0; i < stepsPerRun; i++) await DBOS.runStep(noop, { name: "noop" });
+const inTurn = DBOS.registerWorkflow(
+  async (steps: number) => {
+    for (let i = 0; i < steps; i++) await DBOS.runStep(noop, { name: "noop" });
   },
-  { name: "five-steps" },
+  { name: "in-turn" },
+);
+const allAtOnce = DBOS.registerWorkflow(
+  async (steps: number) => {
+    await Promise.all(Array.from({ length: steps }, () => DBOS.runStep(noop, { name: "noop" })));
+  },
+  { name: "all-at-once" },
 );
 
-function createPart() {
+function createPart(): { calls: RunsCalls; close: () => Promise<void> } {
+  const tally = createTally();
   let url = "";
-  let ended = 0;
-  const calls = {
-    open: async (databaseUrl: string): Promise<void> => {
+  const calls: RunsCalls = {
+    open: async (databaseUrl) => {
+      if (databaseUrl === null) throw new Error("DBOS needs a server");
       url = databaseUrl;
       const sizes = { systemDatabasePoolSize: poolSize };
       DBOS.setConfig({ name: "bench", systemDatabaseUrl: url, logLevel: "error", ...sizes });
       await DBOS.launch();
+      return { pool: String(poolSize) };
     },
-    cell: (cell: Cell): Promise<Measured> =>
+    cell: (shape: Shape, cell) =>
       closedLoop(cell, async () => {
-        await fiveSteps();
-        ended++;
+        const steps = shapes[shape];
+        await (shape === "fan" ? allAtOnce(steps) : inTurn(steps));
+        tally.add(steps);
       }),
-    totals: async (): Promise<RunTotals> => ({ ended, ...(await count(url)) }),
+    totals: async () => ({ ended: tally.ended, steps: tally.steps, ...(await count(url)) }),
   };
   return { calls, close: () => DBOS.shutdown() };
 }
@@ -54,5 +63,4 @@ async function count(url: string): Promise<RunCounts> {
 }
 
 const part = createPart();
-export type DbosRuns = typeof part.calls;
 answerCalls(part.calls, part.close);

@@ -1,13 +1,14 @@
 import type { Measured } from "./closed-loop.ts";
+import { shapes } from "./contenders/runs.ts";
 import type { Store } from "./options.ts";
 import type { ProfileSummary } from "./profiler.ts";
 import { millis, percent, type Row, renderFacts, renderTable, times, whole } from "./report.ts";
-import { stepsPerRun } from "./run-contender.ts";
 
 /** The medians of one number of concurrent runs. */
 export interface Level {
   readonly clients: number;
   readonly dbos: Measured;
+  readonly restate: Measured;
   readonly oars: Measured;
   readonly raw: Measured;
   /** All rows of a run in one commit, which five barriers do not allow. */
@@ -26,6 +27,7 @@ export interface StoreResult {
 export function engineTable({ store, facts, levels, summaries, problems }: StoreResult): string {
   const rows = levels.flatMap((level): Row[] => [
     row(level.clients, "DBOS Transact 5.3 on PostgreSQL", level.dbos, level),
+    row(level.clients, "Restate 1.7", level.restate, level),
     row(level.clients, `OARS on ${store}`, level.oars, level),
     row(level.clients, "raw, 6 commits a run", level.raw, level),
     row(level.clients, "raw, 1 commit a run", level.rawOnce, level),
@@ -44,11 +46,12 @@ const row = (clients: number, name: string, measured: Measured, level: Level): R
   who: name,
   "at once": whole(clients),
   "runs/s": whole(measured.perSecond),
-  "step records/s": whole(measured.perSecond * stepsPerRun),
+  "step records/s": whole(measured.perSecond * shapes.five),
   "p50 ms": millis(measured.p50),
   "p99 ms": millis(measured.p99),
   "CPU us/run": whole(measured.cpuUs),
   "runs/s to DBOS": times(measured.perSecond / level.dbos.perSecond),
+  "runs/s to Restate": times(measured.perSecond / level.restate.perSecond),
   "p50 to DBOS": times(measured.p50 / level.dbos.p50),
   "of raw": percent(measured.perSecond / level.raw.perSecond),
 });
@@ -67,6 +70,7 @@ export const engineJson = (facts: object, results: readonly StoreResult[]): obje
     levels: levels.map((level) => ({
       ...level,
       ratios: {
+        runsToRestate: level.oars.perSecond / level.restate.perSecond,
         runsToDbos: level.oars.perSecond / level.dbos.perSecond,
         p50ToDbos: level.oars.p50 / level.dbos.p50,
         runsToRaw: level.oars.perSecond / level.raw.perSecond,

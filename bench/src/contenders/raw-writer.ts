@@ -1,6 +1,6 @@
 /** Batches of whole runs as plain statements over arrays: the least that a database can be asked for these rows. */
-import { newId } from "../../apps/server/src/platform/kernel/index.ts";
-import { stepsPerRun } from "./run-contender.ts";
+import { newId } from "../../../apps/server/src/platform/kernel/index.ts";
+import { shapes } from "./runs.ts";
 
 /** Runs one statement as a transaction of its own; `name` is the same for the same text. */
 export type Execute = (name: string, text: string, values: string[]) => Promise<void>;
@@ -37,7 +37,7 @@ const runColumns = (status: "running" | "completed"): Column[] => [
   ["priority", "int4", "0"],
   ["lease_worker", "uuid", status === "running" ? principal : "NULL"],
   ["lease_epoch", "int4", "1"],
-  ["last_seq", "int4", status === "running" ? "0" : String(stepsPerRun)],
+  ["last_seq", "int4", status === "running" ? "0" : String(shapes.five)],
 ];
 const journalColumns = (step: (index: number) => number, at: Column[2]): Column[] => [
   ["tenant_id", "uuid", tenant],
@@ -87,7 +87,7 @@ export function createRawWriter(execute: Execute): RawWriter {
       const ids = newIds(runs);
       const now = timeNow();
       await execute("raw.run", texts.run, rows(ids, runColumns("running")));
-      for (let step = 0; step < stepsPerRun - 1; step++) {
+      for (let step = 0; step < shapes.five - 1; step++) {
         await execute(
           "raw.step",
           texts.step,
@@ -99,16 +99,16 @@ export function createRawWriter(execute: Execute): RawWriter {
       }
       const last = rows(
         ids,
-        journalColumns(() => stepsPerRun - 1, now),
+        journalColumns(() => shapes.five - 1, now),
       );
-      const end = [literal(tenant, runs), `{${ids.join(",")}}`, literal(String(stepsPerRun), runs)];
+      const end = [literal(tenant, runs), `{${ids.join(",")}}`, literal(String(shapes.five), runs)];
       await execute("raw.end", texts.end, [...last, ...end]);
     },
     atOnce: async (runs) => {
       const ids = newIds(runs);
       const now = timeNow();
-      const entries = ids.flatMap((id) => Array<string>(stepsPerRun).fill(id));
-      const journal = journalColumns((i) => i % stepsPerRun, now);
+      const entries = ids.flatMap((id) => Array<string>(shapes.five).fill(id));
+      const journal = journalColumns((i) => i % shapes.five, now);
       await execute("raw.once", texts.once, [
         ...rows(ids, runColumns("completed")),
         ...rows(entries, journal),
