@@ -5,6 +5,7 @@ import type { Database } from "#platform/db";
 import { applyWrites, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
 import { cancelGates, findLiveChildren } from "./control-store.ts";
+import { lockEnded } from "./operator-store.ts";
 import { abortRun, cancelWaits, findRunKin, resolveWaits } from "./store.ts";
 
 export interface AfterEndDeps {
@@ -34,17 +35,21 @@ export function handleEnds(deps: AfterEndDeps): void {
     const runId = String(payload.runId);
     const principalId = String(payload.principalId);
     const requester = await deps.whoIs(tenantId, principalId);
-    await deps.db.tx(tenantId, async (tx) => {
+    const children = await deps.db.tx(tenantId, async (tx) => {
+      if (!(await lockEnded(tx, tenantId, runId))) return []; // an operator let it go on meanwhile
       await cancelWaits(tx, tenantId, runId);
       await cancelGates(tx, tenantId, runId);
       await deps.actions.cancelOf(tx, tenantId, runId, requester);
+      return findLiveChildren(tx, tenantId, runId);
     });
-    const children = await deps.db.read(tenantId, (db) => findLiveChildren(db, tenantId, runId));
-    for (const { id } of children)
-      await abandon(deps, tenantId, id, principalId, "Its parent run has ended.");
+    const because = { principalId, reason: "Its parent run has ended.", unlessLive: runId };
+    for (const { id } of children) await abandon(deps, tenantId, id, because);
   });
   deps.outbox.on("run.abandoned", ({ tenantId, payload }) =>
-    abandon(deps, tenantId, String(payload.runId), String(payload.principalId), String(payload.reason)),
+    abandon(deps, tenantId, String(payload.runId), {
+      principalId: String(payload.principalId),
+      reason: String(payload.reason),
+    }),
   );
 }
 
@@ -53,10 +58,16 @@ async function abandon(
   deps: AfterEndDeps,
   tenantId: string,
   runId: string,
-  principalId: string,
-  reason: string,
+  because: {
+    readonly principalId: string;
+    readonly reason: string;
+    /** A run that must have ended: it may have been reopened. */
+    readonly unlessLive?: string;
+  },
 ): Promise<void> {
+  const { principalId, reason, unlessLive } = because;
   await deps.db.tx(tenantId, async (tx) => {
+    if (unlessLive !== undefined && !(await lockEnded(tx, tenantId, unlessLive))) return;
     const error = { code: "RUN_ABANDONED", message: reason };
     if (!(await abortRun(tx, tenantId, runId, error))) return; // it has ended
     await applyWrites(tx, await endOf(deps, tx, tenantId, runId, principalId));

@@ -67,7 +67,17 @@ export type GateDecision = "continue" | "retry" | "abort";
 
 /** Who wrote an entry in place of the engine, and why; or where the engine took its output from. */
 export interface Operator {
-  readonly command: "retry" | "skip" | "edit-output" | "rerun" | "gate" | "cache" | "fallback";
+  readonly command:
+    | "retry"
+    | "skip"
+    | "edit-output"
+    | "pause"
+    | "resume"
+    | "abort"
+    | "rerun"
+    | "gate"
+    | "cache"
+    | "fallback";
   readonly principalId?: string;
   readonly reason?: string;
   readonly at?: string;

@@ -1,6 +1,18 @@
+export { endOf } from "./after-end.ts";
 export {
+  answerGate,
+  countSignals,
+  type GateAnswer,
+  insertSignal,
+  type SignalRow,
+  wakeRun,
+} from "./answer-store.ts";
+export {
+  type GateDecision,
   isEnded,
   type JournalEvent,
+  mergeInto,
+  type Operator,
   type RunEvent,
   type RunStatus,
   runStatuses,
@@ -11,4 +23,31 @@ export {
 export { createEngine, type Engine, type EngineDeps, type NewRun } from "./engine.ts";
 export { type FaultPoint, faultPoints } from "./faults.ts";
 export { builtInKinds, createStepKinds, type StepKind, type StepKinds } from "./kinds.ts";
-export { abortRun, type JournalEntry, readJournal, readWaits, type WaitEntry } from "./store.ts";
+export {
+  closeStepWaits,
+  countEntries,
+  endAborted,
+  type Head,
+  insertRetryWait,
+  lockRun,
+  lookAtRun,
+  type OrderEntry,
+  pauseRun,
+  readHeads,
+  reopenRun,
+  requeueRun,
+  resumeRun,
+  type TakenRun,
+  takeRun,
+  writeEntries,
+} from "./operator-store.ts";
+export { type Bereft, reopenWaits } from "./reopen-store.ts";
+export { toJsonText } from "./step-error.ts";
+export {
+  abortRun,
+  type JournalEntry,
+  readJournal,
+  readWaits,
+  resolveWaits,
+  type WaitEntry,
+} from "./store.ts";
