@@ -6,6 +6,7 @@ import { addApproval } from "./commands/approval.ts";
 import { addConnection } from "./commands/connection.ts";
 import { addFlow } from "./commands/flow.ts";
 import { addHealth } from "./commands/health.ts";
+import { addJob } from "./commands/job.ts";
 import { addLogin } from "./commands/login.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addPrincipal } from "./commands/principal.ts";
@@ -43,6 +44,7 @@ export function createProgram(host: CommandHost): Command {
     addReceipts,
     addVerify,
     addPrincipal,
+    addJob,
   ]) {
     add(program, host);
   }

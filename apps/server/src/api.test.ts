@@ -57,6 +57,20 @@ describe.each(drivers)("the API on %s", (driver) => {
     }
   };
 
+  it("shows background jobs to those who operate, and starts one for those who operate the platform", async () => {
+    const { json } = await ask("GET", "/v1/system/jobs");
+    const names = json.items.map((j: { name: string }) => j.name);
+    expect(names).toContain("approval-expiry");
+    const started = await ask("POST", "/v1/system/jobs/:name/run", {}, { name: "idempotency-keys" });
+    expect([202, 409]).toContain(started.status); // it may be running just now
+    expect((await ask("POST", "/v1/system/jobs/:name/run", {}, { name: "nothing" })).status).toBe(404);
+    for (const method of ["GET", "POST"]) {
+      const path = method === "GET" ? "/v1/system/jobs" : "/v1/system/jobs/:name/run";
+      const refused = await ask(method, path, undefined, { name: "idempotency-keys", key: approverKey });
+      expect(refused.status).toBe(403);
+    }
+  });
+
   it("says who calls, and takes a session token for a key", async () => {
     const me = await ask("GET", "/v1/me");
     expect(me.json).toMatchObject({

@@ -11,7 +11,16 @@ import { createTriggers, registerWebhooks, type Triggers } from "#orchestrate/tr
 import { type Access, createAccess, createIdempotency, type Idempotency } from "#platform/access";
 import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase } from "#platform/db";
-import { createOutbox, createTicker, createWorkers, type Outbox, workerLock } from "#platform/jobs";
+import {
+  createOutbox,
+  createScheduler,
+  createTicker,
+  createWorkers,
+  type Job,
+  type Outbox,
+  type Scheduler,
+  workerLock,
+} from "#platform/jobs";
 import { formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
@@ -35,6 +44,7 @@ export interface Rooms {
   readonly runs: Runs;
   readonly triggers: Triggers;
   readonly outbox: Outbox;
+  readonly scheduler: Scheduler;
   readonly dialer: Dialer;
 }
 
@@ -149,7 +159,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
-  const runs = createRuns({ db, flows, engine, actions, whoIs: access.whoIs });
+  const runs = createRuns({ db, flows, engine, actions, receipts, outbox, whoIs: access.whoIs });
   const triggers = createTriggers({ db, clock, vault, flows, runs, fault });
 
   const workers = createWorkers({
@@ -165,8 +175,16 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
   const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions };
-  const background = backgroundWork(rooms, metrics).map(({ name, ...job }) =>
-    createTicker({ ...job, onError: (error) => onError(error, name) }),
+  const scheduler = createScheduler({
+    db,
+    workerId,
+    jobs: installationJobs(rooms),
+    onError,
+    onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
+  });
+  workers.onDeath(scheduler.onDeath);
+  const background = processWork(rooms, metrics).map(({ name, ...work }) =>
+    createTicker({ ...work, onError: (error) => onError(error, name) }),
   );
 
   return {
@@ -185,16 +203,18 @@ export async function compose(options: ComposeOptions): Promise<App> {
     runs,
     triggers,
     outbox,
+    scheduler,
     dialer,
     start: async () => {
       await workers.start();
       receiptLog.start();
       outbox.start();
       engine.start();
+      await scheduler.start();
       for (const ticker of background) ticker.start();
     },
     stop: async () => {
-      await Promise.all(background.map((ticker) => ticker.stop()));
+      await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await workers.stop();
@@ -215,17 +235,46 @@ type Background = Pick<
   "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions"
 >;
 
-/** Small work that repeats; each is harmless when several processes do it at once. */
-const backgroundWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
-  { name: "approval expiry", everyMs: 2_000, work: () => rooms.approvals.expireDue(100) },
+const soonIf = (more: boolean): number | null => (more ? 0 : null);
+
+/** Work for all processes together: one of them does it, whichever claims it first. */
+const installationJobs = (rooms: Background): Job[] => [
+  {
+    name: "approval-expiry",
+    everyMs: 10_000,
+    work: async () => {
+      const next = await rooms.approvals.nextExpiry();
+      if (next === null || next > 0) return next;
+      return soonIf((await rooms.approvals.expireDue(100)) > 0);
+    },
+  },
+  {
+    name: "lost-executions",
+    everyMs: 60_000,
+    work: async () => soonIf((await rooms.actions.sweep(100)) === 100),
+  },
+  {
+    name: "idempotency-keys",
+    everyMs: 600_000,
+    work: async () => soonIf((await rooms.idempotency.purge(1_000)) === 1_000),
+  },
+];
+
+/**
+ * Work that each process does for itself: it compares its own memory with the database, shows its own figures, or
+ * tends the database that it alone has open.
+ */
+const processWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
   { name: "runs without an owner", everyMs: 10_000, work: () => rooms.engine.sweep() },
-  { name: "executions without an end", everyMs: 30_000, work: () => rooms.actions.sweep(100) },
-  { name: "idempotency keys", everyMs: 600_000, work: () => rooms.idempotency.purge(1_000) },
-  { name: "tidying of queues", everyMs: 60_000, work: () => rooms.db.tidy(queues) },
-  { name: "tidying of records", everyMs: 3_600_000, work: () => rooms.db.tidy(records) },
+  ...(rooms.db.kind === "postgres"
+    ? []
+    : [
+        { name: "tidying of queues", everyMs: 60_000, work: () => rooms.db.tidy(queues) },
+        { name: "tidying of records", everyMs: 3_600_000, work: () => rooms.db.tidy(records) },
+      ]),
   {
     name: "queue figures",
-    everyMs: 10_000,
+    everyMs: 15_000,
     work: async () => {
       metrics.outboxPending.set(await rooms.outbox.pending());
       metrics.logUnsequenced.set(await rooms.receipts.pending());

@@ -7,6 +7,7 @@ import { createHealth } from "./health.ts";
 import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
+import { createSystem } from "./system.ts";
 import { createTransport, type TransportConfig } from "./transport.ts";
 import { createTrust } from "./trust.ts";
 import { createWebhooks } from "./webhooks.ts";
@@ -46,6 +47,7 @@ export function createClient(options: ClientOptions) {
     trust: createTrust(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
+    system: createSystem(transport),
   };
 }
 

@@ -58,6 +58,8 @@ describe("every call", () => {
     "GET /v1/log/checkpoint": (c) => c.trust.checkpoint(),
     "GET /v1/trust/tenants/x/keys": (c) => c.trust.keys("x"),
     "GET /v1/webhooks": (c) => c.webhooks.list().page(),
+    "GET /v1/system/jobs": (c) => c.system.jobs().page(),
+    "POST /v1/system/jobs/x/run": (c) => c.system.runJob("x"),
     "GET /health/live": (c) => c.health.live(),
     "GET /health/ready": (c) => c.health.ready(),
   };

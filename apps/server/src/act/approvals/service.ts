@@ -63,6 +63,8 @@ export interface Approvals {
   expire(tenantId: string, id: string): Promise<boolean>;
   /** Expires what is overdue in any tenant; returns how many. */
   expireDue(limit: number): Promise<number>;
+  /** Milliseconds until the next open approval expires, or null. */
+  nextExpiry(): Promise<number | null>;
 }
 
 export function createApprovals(deps: ApprovalsDeps): Approvals {
@@ -94,6 +96,7 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
     cancelFor: (tx, tenantId, actionIds) => cancelFor(deps, tx, tenantId, actionIds),
     expire: (tenantId, id) => expire(deps, tenantId, id),
     expireDue: (limit) => expireDue(deps, limit),
+    nextExpiry: () => store.nextExpiry(deps.db),
   };
 }
 

@@ -1,4 +1,13 @@
-import { type Db, defineWrite, nothing, type Sql, sql, type Tx, uniqueViolation } from "#platform/db";
+import {
+  type Database,
+  type Db,
+  defineWrite,
+  nothing,
+  type Sql,
+  sql,
+  type Tx,
+  uniqueViolation,
+} from "#platform/db";
 import { OarsError } from "#platform/kernel";
 import type { Approval, ApprovalState, Vote } from "./domain.ts";
 
@@ -158,3 +167,10 @@ export const findExpired = (tx: Tx, limit: number): Promise<{ tenantId: string; 
   tx.query(sql`/* approvals.findExpired */
     select tenant_id as "tenantId", id from approval where state = 'pending' and expires_at <= now()
     order by expires_at limit ${limit} for update skip locked`);
+
+/** Milliseconds until the next open approval of any tenant expires, or null. */
+export async function nextExpiry(db: Database): Promise<number | null> {
+  const rows = await db.system.query<{ ms: number | null }>(sql`/* approvals.nextExpiry */
+    select (extract(epoch from min(expires_at) - now()) * 1000)::float8 as ms from approval where state = 'pending'`);
+  return rows[0]?.ms ?? null;
+}

@@ -7,6 +7,7 @@ import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import type { ServiceRoute } from "./services.ts";
+import { systemRoutes } from "./system-routes.ts";
 import { trustRoutes } from "./trust-routes.ts";
 import { webhookRoutes } from "./webhook-routes.ts";
 
@@ -22,5 +23,6 @@ export const routes: readonly ServiceRoute[] = [
   ...receiptRoutes,
   ...trustRoutes,
   ...webhookRoutes,
+  ...systemRoutes,
   ...operationRoutes,
 ];

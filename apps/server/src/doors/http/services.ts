@@ -7,6 +7,7 @@ import type { Flows } from "#orchestrate/flows";
 import type { Runs } from "#orchestrate/runs";
 import type { Triggers } from "#orchestrate/triggers";
 import type { Access } from "#platform/access";
+import type { Scheduler } from "#platform/jobs";
 import type { Log } from "#sign/log";
 import type { Receipts } from "#sign/receipts";
 import type { StreamTiming } from "./event-stream.ts";
@@ -46,6 +47,7 @@ export interface Services {
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;
   readonly receiptLog: Pick<Log, "checkpoint" | "tlogProof" | "exportRun">;
   readonly triggers: Pick<Triggers, "receive" | "list">;
+  readonly scheduler: Pick<Scheduler, "list" | "runNow">;
   readonly health: () => Promise<HealthReport>;
   readonly registry: Pick<Registry, "metrics" | "contentType">;
   /** The tenant whose keys `/.well-known/jwks.json` shows when the request names none. */

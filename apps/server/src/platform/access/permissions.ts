@@ -39,6 +39,7 @@ export type Permission =
   | "access:write"
   | "log:read"
   | "webhooks:read"
+  | "system:read"
   | "platform:operate";
 
 interface PermissionSpec {
@@ -92,6 +93,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   "webhooks:read": {
     about: "Read webhooks and what they received.",
     roles: [...builders, "operator", "auditor", "service"],
+  },
+  "system:read": {
+    about: "See the background jobs of the installation.",
+    roles: [...admins, "operator"],
   },
   "platform:operate": {
     about: "Operate the installation: tenants, backups, system health.",

@@ -56,6 +56,7 @@ export function createMetrics(registry: Registry) {
     commitRefused: make.counter("oars_commit_refused_total", "Write sets refused by a fence"),
     receipts: make.counters("oars_receipts_total", "Receipts signed, by type", ["type"]),
     logUnsequenced: make.gauge("oars_log_unsequenced", "Receipts that wait for their place in the log"),
+    jobs: make.counters("oars_jobs_total", "Runs of background jobs by this process", ["job", "status"]),
     outboxPending: make.gauge("oars_outbox_pending", "Events that wait for delivery"),
   };
 }
