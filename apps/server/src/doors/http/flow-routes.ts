@@ -30,12 +30,13 @@ export const flowRoutes: readonly ServiceRoute[] = [
     access: "flows:read",
     tag,
     summary: "Check a flow definition",
-    description: "Answers 200 with every problem at once; with lines and columns for YAML.",
+    description:
+      "Answers 200 with every problem at once; with lines and columns for YAML. Flows that its steps run must be published.",
     bodyForm: "json-or-yaml",
     body: flowSource,
     answer: { status: 200, body: flowValidation },
-    handle: ({ flows }, { body }) => {
-      const found = flows.validate(body);
+    handle: async ({ flows }, { caller, body }) => {
+      const found = await flows.validate(caller.tenantId, body);
       if (!found.valid) return { valid: false, problems: found.problems };
       return { valid: true, problems: [], flow: found.flow, version: found.version, hash: found.hash };
     },

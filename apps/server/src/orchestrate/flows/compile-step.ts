@@ -60,12 +60,25 @@ function forEachOf(place: Place, { forEach }: FlowStep): CompiledStep["forEach"]
   if (forEach === undefined) return null;
   const path = [...place, "forEach"];
   return {
-    items: compileTemplate(forEach.items, [...path, "items"]).template,
+    items: listOf(compileTemplate(forEach.items, [...path, "items"]).template),
     concurrency: forEach.concurrency ?? defaults.itemsAtOnce,
     key: forEach.key === undefined ? null : compileText(forEach.key, [...path, "key"]),
     onItemError: forEach.onItemError ?? "fail",
   };
 }
+
+/**
+ * What the evaluator gives becomes a list: to JSONata one value and a list of one are the same, and nothing
+ * is a list of none. What stands at a plain path is passed on as it is.
+ */
+const listOf = ({ refs, render }: Template): Template => ({
+  refs,
+  render(scope) {
+    const value = render(scope);
+    if (!(value instanceof Promise)) return value;
+    return value.then((given) => (Array.isArray(given) ? given : given === undefined ? [] : [given]));
+  },
+});
 
 function retryOf({ retry }: FlowStep): CompiledStep["retry"] {
   const initialMs = retry?.initial === undefined ? defaults.initialMs : millis(retry.initial);

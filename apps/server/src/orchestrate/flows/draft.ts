@@ -2,6 +2,10 @@
  * What can be read of a definition that may be wrong: the checks of meaning run over it, so that they
  * can go on where the schema has found faults. Fields of the wrong type are as if absent.
  */
+import { hasPlaceholder } from "./placeholders.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
 export interface DraftStep {
   readonly name: string;
   readonly use: string | null;
@@ -10,23 +14,26 @@ export interface DraftStep {
   readonly when: unknown;
   readonly goto: string | null;
   readonly fallback: { readonly value: unknown } | null;
-  readonly retry: Record<string, unknown> | null;
-  readonly forEach: Record<string, unknown> | null;
-  readonly cache: Record<string, unknown> | null;
-  readonly gate: Record<string, unknown> | null;
+  readonly retry: Fields | null;
+  readonly forEach: Fields | null;
+  readonly cache: Fields | null;
+  readonly gate: Fields | null;
   readonly skippable: boolean;
   readonly durable: boolean | null;
 }
 
 export interface Draft {
+  readonly name: string | null;
+  readonly version: string | null;
   readonly steps: ReadonlyMap<string, DraftStep>;
-  readonly params: ReadonlyMap<string, Record<string, unknown>>;
+  readonly params: ReadonlyMap<string, Fields>;
   readonly webhooks: readonly {
     readonly index: number;
     readonly slug: string | null;
-    readonly params: Record<string, unknown> | null;
+    readonly params: Fields | null;
+    readonly respond: Fields | null;
   }[];
-  readonly concurrency: Record<string, unknown> | null;
+  readonly concurrency: Fields | null;
   readonly output: unknown;
 }
 
@@ -36,13 +43,15 @@ export function toDraft(data: unknown): Draft {
   const params = Object.entries(objectOf(flow.params) ?? {});
   const triggers: unknown[] = Array.isArray(flow.triggers) ? flow.triggers : [];
   return {
+    name: textOf(flow.flow),
+    version: textOf(flow.version),
     steps: new Map(steps.map(([name, step]) => [name, toStep(name, step)])),
     params: new Map(params.map(([name, param]) => [name, objectOf(param) ?? {}])),
     webhooks: triggers.flatMap((trigger, index) => {
       const webhook = objectOf(objectOf(trigger)?.webhook);
-      return webhook === null
-        ? []
-        : [{ index, slug: textOf(webhook.slug), params: objectOf(webhook.params) }];
+      if (webhook === null) return [];
+      const { slug, params, respond } = webhook;
+      return [{ index, slug: textOf(slug), params: objectOf(params), respond: objectOf(respond) }];
     }),
     concurrency: objectOf(flow.concurrency),
     output: flow.output,
@@ -70,9 +79,18 @@ function toStep(name: string, value: unknown): DraftStep {
   };
 }
 
-const objectOf = (value: unknown): Record<string, unknown> | null =>
+/** The name of the kind without its version. */
+export const kindName = ({ use }: DraftStep): string | null => use?.split("@")[0] ?? null;
+
+export const objectOf = (value: unknown): Record<string, unknown> | null =>
   typeof value === "object" && value !== null && !Array.isArray(value)
     ? (value as Record<string, unknown>)
     : null; // checked
 
-const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null);
+export const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null);
+
+/** True when the value, or a part of it, comes from an expression. */
+export const holdsPlaceholder = (value: unknown): boolean => {
+  if (typeof value === "string") return hasPlaceholder(value);
+  return typeof value === "object" && value !== null && Object.values(value).some(holdsPlaceholder);
+};

@@ -1,6 +1,6 @@
 /** Checks of declared parameters and of the webhooks that fill them. */
 import type { Draft } from "./draft.ts";
-import { didYouMean } from "./near-names.ts";
+import { checkGivenParams } from "./given-params.ts";
 import { isParamType, valueFault } from "./param-values.ts";
 import type { Problem } from "./problems.ts";
 
@@ -33,27 +33,28 @@ export function checkParamDeclarations(draft: Draft): Problem[] {
 export function checkWebhooks(draft: Draft): Problem[] {
   const problems: Problem[] = [];
   const slugs = new Set<string>();
-  for (const { index, slug, params } of draft.webhooks) {
+  for (const { index, slug, params, respond } of draft.webhooks) {
     const path = ["triggers", index, "webhook"];
     if (slug !== null && slugs.has(slug)) {
-      problems.push({
-        path: [...path, "slug"],
-        code: "TRIGGER_SLUG_TWICE",
-        message: `"${slug}" stands here twice`,
-      });
+      const message = `"${slug}" stands here twice`;
+      problems.push({ path: [...path, "slug"], code: "TRIGGER_SLUG_TWICE", message });
     }
     if (slug !== null) slugs.add(slug);
+    if (respond !== null && respond.timeout !== undefined && respond.mode !== "sync") {
+      const message = "only a synchronous answer is waited for; write mode: sync or remove this line";
+      problems.push({ path: [...path, "respond", "timeout"], code: "RESPOND_NOT_SYNC", message, on: "key" });
+    }
     if (params === null) continue;
-    for (const name of Object.keys(params)) {
-      if (draft.params.has(name)) continue;
-      const message = `The flow has no parameter "${name}".${didYouMean(name, draft.params.keys())}`;
-      problems.push({ path: [...path, "params", name], code: "TRIGGER_PARAM_UNKNOWN", message, on: "key" });
-    }
-    for (const [name, param] of draft.params) {
-      if (param.required !== true || Object.hasOwn(param, "default") || Object.hasOwn(params, name)) continue;
-      const message = `the required parameter "${name}" is missing, so no request could start a run`;
-      problems.push({ path: [...path, "params"], code: "TRIGGER_PARAM_MISSING", message, on: "key" });
-    }
+    problems.push(
+      ...checkGivenParams(draft, {
+        by: "TRIGGER",
+        flow: "The flow",
+        declared: draft.params,
+        given: params,
+        path: [...path, "params"],
+        otherwise: "no request could start a run",
+      }),
+    );
   }
   return problems;
 }

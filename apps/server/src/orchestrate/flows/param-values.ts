@@ -16,7 +16,8 @@ const fits: Readonly<Record<ParamType, (value: unknown) => boolean>> = {
   array: (value) => Array.isArray(value),
 };
 
-const typeTexts: Readonly<Record<ParamType, string>> = {
+/** What a value of the type is called in sentences. */
+export const typeTexts: Readonly<Record<ParamType, string>> = {
   string: "text",
   number: "a number",
   integer: "a whole number",

@@ -1,32 +1,6 @@
 /** One wrong definition for each code, for tests. § marks the place that the problem must name. */
-import type { ProblemCode } from "./problem-codes.ts";
-
-export interface ProblemCase {
-  readonly what: string;
-  readonly code: ProblemCode;
-  readonly path: string;
-  readonly source: string;
-}
-
-const head = "flow: orders\nversion: 1.0.0\n";
-
-const of = (what: string, code: ProblemCode, path: string, source: string): ProblemCase => ({
-  what,
-  code,
-  path,
-  source,
-});
-
-const whole = (steps: string, top = ""): string => `${head}${top}steps:\n${steps}`;
-const a = "  a: { use: map, with: { value: 1 } }\n";
-const b = "  b: { use: map, needs: [a], with: { value: 2 } }\n";
-
-/** A flow with steps a and b (which needs a), and a step c of the given body. */
-const c = (body: string): string => whole(`${a}${b}  c: { ${body} }\n`);
-const top = (field: string): string => whole(a, `${field}\n`);
-const output = (expression: string): string => `${whole(a)}output: "${expression}"\n`;
-const webhook = (rest: string): string =>
-  `webhook: { ${rest}, auth: { hmac: { secret: "vault:key" } }, §params: { xml: "{{ trigger.text }}" } }`;
+import { a, b, c, head, of, output, type ProblemCase, top, webhook, whole } from "./case-parts.ts";
+import { constructCases } from "./construct-cases.ts";
 
 const sources: readonly ProblemCase[] = [
   of("text that is not YAML", "SOURCE_SYNTAX", "", "flow: a\nb: [ §}\n"),
@@ -280,4 +254,5 @@ export const problemCases: readonly ProblemCase[] = [
   ...graphs,
   ...triggers,
   ...expressions,
+  ...constructCases,
 ];

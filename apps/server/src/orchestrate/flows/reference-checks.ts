@@ -2,9 +2,11 @@
 import type { Draft } from "./draft.ts";
 import type { Graph } from "./graph.ts";
 import { didYouMean } from "./near-names.ts";
+import { type ParamType, typeTexts } from "./param-values.ts";
 import type { ProblemCode } from "./problem-codes.ts";
 import { type Path, type Problem, pathText } from "./problems.ts";
 import type { Reference } from "./references.ts";
+import { isScalarType, typeOfParam, webhookTrigger } from "./scope-types.ts";
 import { compileTemplate } from "./template.ts";
 
 /** One template of a definition and who renders it. */
@@ -14,11 +16,26 @@ interface Site {
   /** A step reads what comes before it, the output of the flow reads all steps; the others read no steps. */
   readonly reader: { readonly step: string } | "flow" | "webhook" | "concurrency";
   readonly roots: readonly string[];
+  /** The text is stored and shown in clear. */
+  readonly shown?: true;
 }
 
 const commonRoots = ["params", "steps", "run", "trigger"];
 const runFields = ["id", "flow", "version", "startedAt"];
 const stepFields = ["output", "status", "error"];
+
+/** Where a name that only some expressions can read is known. */
+const knownIn: Readonly<Record<string, string>> = {
+  params: "everything but the params of a webhook",
+  steps: "steps and the output of the flow",
+  run: "steps and the output of the flow",
+  trigger: "every expression",
+  item: "`with` and `forEach.key` of a step with forEach",
+  index: "`with` and `forEach.key` of a step with forEach",
+  key: "`with` of a step with forEach",
+  error: "`onError.fallback`",
+  output: "`gate.question`",
+};
 
 export function checkExpressions(draft: Draft, graph: Graph): Problem[] {
   const ordered = new Set(graph.order);
@@ -47,11 +64,11 @@ function sitesOf(draft: Draft): Site[] {
     });
     return [
       site(step.forEach?.items, ["forEach", "items"]),
-      site(step.forEach?.key, ["forEach", "key"], "item", "index"),
+      { ...site(step.forEach?.key, ["forEach", "key"], "item", "index"), shown: true },
       site(step.config, ["with"], ...(step.forEach === null ? [] : ["item", "index", "key"])),
       site(step.when, ["when"]),
       site(step.fallback?.value, ["onError", "fallback"], "error"),
-      site(step.gate?.question, ["gate", "question"], "output"),
+      { ...site(step.gate?.question, ["gate", "question"], "output"), shown: true },
     ];
   });
   const webhooks = draft.webhooks.map(({ index, params }): Site => {
@@ -66,6 +83,7 @@ function sitesOf(draft: Draft): Site[] {
       path: ["concurrency", "key"],
       reader: "concurrency",
       roots: ["params", "trigger"],
+      shown: true,
     },
     { value: draft.output, path: ["output"], reader: "flow", roots: commonRoots },
   ];
@@ -78,22 +96,58 @@ function checkReference(
   graph: Graph,
   ordered: ReadonlySet<string>,
   site: Site,
-  { root, name, field }: Reference,
+  reference: Reference,
 ): Fault {
+  const { root, name, field } = reference;
   if (!site.roots.includes(root)) return unknownRoot(draft, root, site);
-  if (root === "params") return name === null || draft.params.has(name) ? null : unknownParam(draft, name);
-  if (root === "run")
-    return name === null || runFields.includes(name) ? null : unknownField("run", name, runFields);
-  if (root !== "steps" || name === null) return null;
-  if (!draft.steps.has(name)) {
-    return {
-      code: "REFERENCE_UNKNOWN",
-      message: `There is no step "${name}".${didYouMean(name, draft.steps.keys())}`,
-    };
+  if (site.shown && root === "params") {
+    const shown = checkShown(draft, name);
+    if (shown !== null) return shown;
   }
-  if (field !== null && !stepFields.includes(field))
-    return unknownField(pathText(["steps", name]), field, stepFields);
+  if (name === null) return null;
+  if (root === "params")
+    return draft.params.has(name) ? checkScalar(draft, reference) : unknownParam(draft, name);
+  if (root === "run" && !runFields.includes(name)) return unknownField("run", name, runFields);
+  if (root === "trigger" && site.reader === "webhook" && !Object.hasOwn(webhookTrigger, name))
+    return unknownField("the trigger of a webhook", name, Object.keys(webhookTrigger));
+  if (root !== "steps") return checkScalar(draft, reference, site.reader);
+  const step = draft.steps.get(name);
+  if (step === undefined) {
+    const near = didYouMean(name, draft.steps.keys());
+    return { code: "REFERENCE_UNKNOWN", message: `There is no step "${name}".${near}` };
+  }
+  const fields = step.forEach === null ? stepFields : [...stepFields, "errors"];
+  if (field !== null && !fields.includes(field))
+    return unknownField(pathText(["steps", name]), field, fields);
   return typeof site.reader === "string" ? null : checkUpstream(graph, ordered, name, site.reader.step);
+}
+
+/** Text, numbers and truth values have no fields. */
+function checkScalar(draft: Draft, { root, name, field }: Reference, reader?: Site["reader"]): Fault {
+  const nothing = (what: string, type: ParamType, read: string): Fault => ({
+    code: "REFERENCE_TYPE",
+    message: `${what} is ${typeTexts[type]} and has no "${read}"`,
+  });
+  if (name === null) return null;
+  if (root === "index") return nothing("index", "integer", name);
+  if (root === "key") return nothing("key", "string", name);
+  if (field === null) return null;
+  const type =
+    root === "params"
+      ? typeOfParam(draft, name)
+      : root === "run"
+        ? "string"
+        : root === "trigger" && reader === "webhook"
+          ? webhookTrigger[name]
+          : undefined;
+  return type && isScalarType(type) ? nothing(`${root}.${name}`, type, field) : null;
+}
+
+/** What is kept and shown in clear must not hold a secret. */
+function checkShown(draft: Draft, name: string | null): Fault {
+  const secret = name ?? [...draft.params].find(([, param]) => param.secret === true)?.[0];
+  if (secret === undefined || draft.params.get(secret)?.secret !== true) return null;
+  return { code: "SECRET_SHOWN", message: `params.${secret} is a secret, and this text is shown in clear` };
 }
 
 function checkUpstream(graph: Graph, ordered: ReadonlySet<string>, name: string, reader: string): Fault {
@@ -110,23 +164,19 @@ function checkUpstream(graph: Graph, ordered: ReadonlySet<string>, name: string,
   return { code: "REFERENCE_NOT_UPSTREAM", message };
 }
 
-function unknownRoot(draft: Draft, root: string, { roots, reader }: Site): Fault {
-  if (reader === "webhook") {
-    return {
-      code: "REFERENCE_UNKNOWN",
-      message: `a webhook reads only its request: write trigger., not ${root}`,
-    };
-  }
+function unknownRoot(draft: Draft, root: string, { roots }: Site): Fault {
   const meant = draft.params.has(root)
     ? `params.${root}`
     : draft.steps.has(root)
       ? `steps.${root}.output`
       : undefined;
+  const readable = `expressions read ${roots.join(", ")}`;
+  if (meant === undefined && Object.hasOwn(knownIn, root)) {
+    const message = `"${root}" is known in ${knownIn[root]}; here ${readable}`;
+    return { code: "REFERENCE_SCOPE", message };
+  }
   const hint = meant === undefined ? didYouMean(root, roots) : ` Did you mean "${meant}"?`;
-  return {
-    code: "REFERENCE_UNKNOWN",
-    message: `There is no "${root}" here; expressions read ${roots.join(", ")}.${hint}`,
-  };
+  return { code: "REFERENCE_UNKNOWN", message: `There is no "${root}" here; ${readable}.${hint}` };
 }
 
 const unknownParam = (draft: Draft, name: string): Fault => ({

@@ -24,6 +24,31 @@ const kinds: readonly StepKindInfo[] = [
       token: z.string().optional().meta({ secret: true }),
     }),
   },
+  {
+    name: "wait",
+    version: 1,
+    pure: false,
+    config: z.strictObject({
+      for: z.string().optional(),
+      until: z.iso.datetime().optional(),
+      signal: z
+        .string()
+        .regex(/^[a-z]+$/)
+        .optional(),
+      timeout: z.string().optional(),
+      schema: z.json().optional(),
+    }),
+  },
+  {
+    name: "flow",
+    version: 1,
+    pure: false,
+    config: z.strictObject({
+      flow: z.string(),
+      version: z.string().optional(),
+      params: z.record(z.string(), z.json()).optional(),
+    }),
+  },
 ];
 
 export const sampleKinds: StepKindCatalogue = {

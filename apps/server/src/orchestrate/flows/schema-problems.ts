@@ -114,6 +114,7 @@ function boundMessage(issue: Extract<Issue, { code: "too_small" | "too_big" }>):
 const typeNames: Readonly<Record<string, string>> = {
   string: "text",
   int: "a whole number",
+  integer: "a whole number",
   number: "a number",
   boolean: "true or false",
   object: "an object",
@@ -122,7 +123,8 @@ const typeNames: Readonly<Record<string, string>> = {
   null: "null",
 };
 
-const typeName = (expected: string): string => typeNames[expected] ?? expected;
+/** `a whole number` for `int`. */
+export const typeName = (expected: string): string => typeNames[expected] ?? expected;
 
 const typeOf = (value: unknown): string => {
   if (value === null) return "null";

@@ -46,6 +46,42 @@ export const fieldsAt = (schema: z.ZodType, path: Path): string[] => [
   ...new Set(schemasAt(schema, path).flatMap((one) => Object.keys(defOf(one).shape ?? {}))),
 ];
 
+/**
+ * JSON types that the schemas take between them; null when that cannot be told. A schema that changes its
+ * input may take anything.
+ */
+export function typesOf(schemas: readonly z.ZodType[]): readonly string[] | null {
+  const types = new Set<string>();
+  for (const schema of schemas) {
+    const found = typesOfOne(defOf(schema));
+    if (found === null) return null;
+    for (const type of found) types.add(type);
+  }
+  return [...types];
+}
+
+const jsonTypes: Readonly<Record<string, readonly string[]>> = {
+  string: ["string"],
+  template_literal: ["string"],
+  number: ["number"],
+  int: ["integer"],
+  boolean: ["boolean"],
+  object: ["object"],
+  record: ["object"],
+  array: ["array"],
+  tuple: ["array"],
+  null: ["null"],
+};
+
+function typesOfOne(def: Def): readonly string[] | null {
+  if (def.coerce === true) return null;
+  const values = def.type === "enum" ? Object.values(def.entries as object) : (def.values as unknown[]);
+  if (def.type === "enum" || def.type === "literal") return [...new Set(values.map(typeOfValue))];
+  return jsonTypes[def.type] ?? null;
+}
+
+const typeOfValue = (value: unknown): string => (value === null ? "null" : typeof value);
+
 /** True when the schema at `path`, or a wrapper around it, is marked with `.meta({ secret: true })`. */
 export function isSecretField(schema: z.ZodType, path: Path): boolean {
   const parent = schemasAt(schema, path.slice(0, -1));

@@ -1,15 +1,16 @@
 import { type FlowDefinition, flowLimits } from "@oars/contract";
 import { type Caller, requirePermission } from "#platform/access";
-import type { Database, Tx } from "#platform/db";
+import type { Database, Db, Tx } from "#platform/db";
 import { digestOf, newId, OarsError } from "#platform/kernel";
 import { compileFlow } from "./compile.ts";
 import type { CompiledFlow } from "./compiled-flow.ts";
+import { loadShelf } from "./flow-shelf.ts";
 import { createRecent } from "./recent.ts";
 import { compareVersions } from "./semver.ts";
 import type { StepKindCatalogue } from "./step-kinds.ts";
 import type { FlowSummary, FlowVersion, FlowVersionDetail } from "./store.ts";
 import * as store from "./store.ts";
-import { type FlowSourceInput, type Validation, validateDefinition } from "./validate.ts";
+import { type FlowSourceInput, type OpenedDefinition, openDefinition, type Validation } from "./validate.ts";
 
 export interface FlowsDeps {
   readonly db: Database;
@@ -45,8 +46,8 @@ export interface FlowPage {
 }
 
 export interface Flows {
-  /** Everything that is wrong with a source, or its definition and hash. */
-  validate(source: FlowSourceInput): Validation;
+  /** Everything that is wrong with a source, held against the flows of the tenant, or its definition and hash. */
+  validate(tenantId: string, source: FlowSourceInput): Promise<Validation>;
   /**
    * Publishes a version. The same content again answers like the first time; other content under a
    * published version throws FLOW_VERSION_TAKEN. Also FLOW_INVALID, FLOW_TOO_LARGE. Needs flows:publish.
@@ -75,13 +76,18 @@ export function createFlows(deps: FlowsDeps): Flows {
     return row ?? notFound();
   };
 
+  const check = async (tenantId: string, opened: OpenedDefinition): Promise<Validation> =>
+    opened.calls.length === 0
+      ? opened.validation()
+      : db.read(tenantId, (reader) => validateIn(reader, tenantId, opened));
+
   return {
-    validate: (source) => validateDefinition(source, kinds),
+    validate: (tenantId, source) => check(tenantId, openDefinition(source, kinds)),
     async publish(caller, source) {
       requirePermission(caller, "flows:publish");
-      const validation = validateDefinition(source, kinds);
-      if (!validation.valid) throw refusal(validation.problems);
-      return publishVersion(deps, caller, validation, typeof source === "string" ? source : null);
+      const opened = openDefinition(source, kinds);
+      if (!opened.sound) throw refusal((await check(caller.tenantId, opened)).problems);
+      return publishVersion(deps, caller, opened, typeof source === "string" ? source : null);
     },
     async list(caller, page) {
       requirePermission(caller, "flows:read");
@@ -116,21 +122,30 @@ export function createFlows(deps: FlowsDeps): Flows {
   };
 }
 
-/** The row of the flow is locked, so that of two publishers of one version the second sees the first. */
+const validateIn = async (reader: Db, tenantId: string, opened: OpenedDefinition): Promise<Validation> =>
+  opened.validation(await loadShelf(reader, tenantId, opened.calls));
+
+/**
+ * The row of the flow is locked, so that of two publishers of one version the second sees the first. What
+ * steps run is checked under a lock of its own: what was true when it was checked is true when it is there.
+ */
 function publishVersion(
   deps: FlowsDeps,
   caller: Caller,
-  { flow: name, version, hash, definition }: Extract<Validation, { valid: true }>,
+  opened: OpenedDefinition,
   source: string | null,
 ): Promise<PublishedVersion> {
   const { tenantId } = caller;
+  const { flow: name, version, hash, definition } = accepted(opened.validation());
   return deps.db.tx(tenantId, async (tx) => {
+    if (opened.calls.length > 0) await store.lockCalls(tx, tenantId);
     const flow = await store.lockFlow(tx, tenantId, newId(), name);
     const existing = await store.findVersion(tx, tenantId, name, version);
     if (existing !== undefined) {
       if (existing.hash === hash) return { ...existing, created: false };
       throw new OarsError("FLOW_VERSION_TAKEN", { flow: name, version });
     }
+    if (opened.calls.length > 0) accepted(await validateIn(tx, tenantId, opened));
     const id = newId();
     const row = { tenantId, id, flowId: flow.id, name, version, hash, definition };
     await store.insertVersion(tx, { ...row, source, publishedBy: caller.principalId });
@@ -143,7 +158,12 @@ function publishVersion(
   });
 }
 
-function refusal(problems: Extract<Validation, { valid: false }>["problems"]): OarsError {
+function accepted(validation: Validation): Extract<Validation, { valid: true }> {
+  if (!validation.valid) throw refusal(validation.problems);
+  return validation;
+}
+
+function refusal(problems: Validation["problems"]): OarsError {
   const isLarge = problems.some(({ code, path }) => code === "FLOW_TOO_LARGE" && path === "");
   if (isLarge)
     return new OarsError("FLOW_TOO_LARGE", { limit: flowLimits.definitionBytes }, { errors: problems });

@@ -1,23 +1,37 @@
-/** Checks of single steps: kind, input, retry, condition, durability. */
+/** Checks of single steps: kind, input, retry, condition, durability and what stands around it. */
 import { durationMs } from "@oars/contract";
+import { checkConfig } from "./config-checks.ts";
 import type { Draft, DraftStep } from "./draft.ts";
+import { checkCache, checkForEach, checkGate } from "./gate-checks.ts";
 import { didYouMean } from "./near-names.ts";
-import { hasPlaceholder } from "./placeholders.ts";
-import type { Path, Problem } from "./problems.ts";
-import { schemaProblems, valueAt } from "./schema-problems.ts";
-import { isSecretField } from "./schema-walk.ts";
+import { type Problem, pathText } from "./problems.ts";
 import type { StepKindCatalogue, StepKindInfo } from "./step-kinds.ts";
+import { checkWait } from "./wait-checks.ts";
 
 export function checkSteps(draft: Draft, kinds: StepKindCatalogue): Problem[] {
   return [...draft.steps.values()].flatMap((step) => {
     const kind = step.use === null ? undefined : kinds.find(step.use);
+    const config = kind === undefined ? [] : checkConfig(draft, step, kind);
     return [
       ...(step.use !== null && kind === undefined ? [unknownKind(step.name, step.use, kinds)] : []),
-      ...(kind === undefined ? [] : [...checkConfig(step, kind), ...checkDurable(step, kind)]),
+      ...withoutRepeats(checkWait(step), config),
+      ...(kind === undefined ? [] : checkDurable(step, kind)),
       ...checkRetry(step),
       ...checkWhen(step),
+      ...checkForEach(draft, step),
+      ...checkGate(step),
+      ...checkCache(step),
     ];
   });
+}
+
+/** Where a check of the language and the kind's own schema find fault with one place, the first tells it. */
+function withoutRepeats(own: readonly Problem[], ofSchema: readonly Problem[]): Problem[] {
+  const told = new Set(own.map(({ path }) => pathText(path)));
+  return [
+    ...own,
+    ...ofSchema.filter(({ path, code }) => code !== "FIELD_VALUE" || !told.has(pathText(path))),
+  ];
 }
 
 function unknownKind(name: string, use: string, kinds: StepKindCatalogue): Problem {
@@ -31,46 +45,6 @@ function unknownKind(name: string, use: string, kinds: StepKindCatalogue): Probl
   const near = didYouMean(bare, names);
   const hint = near === "" ? ` This server has: ${[...names].sort().join(", ")}.` : near;
   return { path, code: "KIND_UNKNOWN", message: `There is no step kind "${use}".${hint}` };
-}
-
-/** An expression may render to anything, so only what is written out is held against the kind's schema. */
-function checkConfig(step: DraftStep, kind: StepKindInfo): Problem[] {
-  const config = step.config === undefined ? {} : step.config;
-  if (typeof config !== "object" || config === null || Array.isArray(config)) return []; // the flow's own schema tells it
-  const base = ["steps", step.name, "with"];
-  const result = kind.config.safeParse(config);
-  const issues = result.success
-    ? []
-    : schemaProblems({ schema: kind.config, data: config, base }, result.error.issues);
-  const told = issues.filter(
-    ({ path, code }) => code === "FIELD_UNKNOWN" || !isRendered(config, path.slice(base.length)),
-  );
-  return [...told, ...clearSecrets(config, kind, base, [])];
-}
-
-/** True when the value at the path, or a part of it, comes from an expression. */
-function isRendered(config: object, path: Path): boolean {
-  const value = valueAt(config, path);
-  if (value !== undefined) return holdsPlaceholder(value);
-  // a missing part of something that is rendered as a whole
-  return path.length > 0 && typeof valueAt(config, path.slice(0, -1)) === "string";
-}
-
-const holdsPlaceholder = (value: unknown): boolean => {
-  if (typeof value === "string") return hasPlaceholder(value);
-  return typeof value === "object" && value !== null && Object.values(value).some(holdsPlaceholder);
-};
-
-function clearSecrets(value: unknown, kind: StepKindInfo, base: Path, path: Path): Problem[] {
-  if (typeof value === "string") {
-    if (hasPlaceholder(value) || value.startsWith("vault:") || !isSecretField(kind.config, path)) return [];
-    const message = "a secret stands here in clear; store it and write vault:NAME";
-    return [{ path: [...base, ...path], code: "SECRET_IN_CLEAR", message }];
-  }
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, part]) =>
-    clearSecrets(part, kind, base, [...path, Array.isArray(value) ? Number(key) : key]),
-  );
 }
 
 function checkDurable(step: DraftStep, kind: StepKindInfo): Problem[] {

@@ -1,5 +1,7 @@
 import type { FlowDefinition } from "@oars/contract";
 import { type Db, nothing, type Sql, sql, type Tx } from "#platform/db";
+import type { FlowCall } from "./child-calls.ts";
+import type { ShelvedFlow } from "./flow-shelf.ts";
 
 /** One published version, without its definition. */
 export interface FlowVersion {
@@ -126,3 +128,44 @@ export const listFlows = (
     from flow_version v ${latest}
     where f.tenant_id = ${tenantId} ${page.before ? sql`and f.id < ${page.before}` : nothing}
     order by f.id desc limit ${page.limit}`);
+
+/** Of each call the version that it means now. What it names and is not there is left out. */
+export async function findShelved(
+  db: Db,
+  tenantId: string,
+  calls: readonly FlowCall[],
+): Promise<ShelvedFlow[]> {
+  const rows = await db.query<Omit<ShelvedFlow, "params"> & { params: ShelvedFlow["params"] | null }>(
+    sql`/* flows.find_shelved */
+    select f.name, v.version, f.latest_version_id = v.id as "isLatest", v.definition -> 'params' as params,
+      coalesce((
+        select jsonb_agg(jsonb_build_object('flow', s.value #> '{with,flow}', 'version', s.value #> '{with,version}'))
+        from jsonb_each(v.definition -> 'steps') s
+        where s.value ->> 'use' = 'flow' or s.value ->> 'use' like 'flow@%'), '[]') as calls
+    from (select distinct c.name, c.version
+          from unnest(${calls.map((c) => c.flow)}::text[], ${calls.map((c) => c.version)}::text[]) as c (name, version)) w
+    join flow f on f.tenant_id = ${tenantId} and f.name = w.name
+    join flow_version v on v.tenant_id = f.tenant_id and v.flow_id = f.id
+      and (v.version = w.version or (w.version is null and v.id = f.latest_version_id))`,
+  );
+  return rows.map((row) => ({ ...row, params: row.params ?? {} }));
+}
+
+/** Flows of the tenant with their versions, the newest published first; 1,000 at most: for suggestions. */
+export const findFlowNames = (
+  db: Db,
+  tenantId: string,
+): Promise<{ readonly name: string; readonly versions: readonly string[] }[]> =>
+  db.query(sql`/* flows.find_flow_names */
+    select f.name, array(
+      select v.version from flow_version v where v.tenant_id = f.tenant_id and v.flow_id = f.id
+      order by v.id desc limit 20) as versions
+    from flow f where f.tenant_id = ${tenantId} and f.latest_version_id is not null order by f.id desc limit 1000`);
+
+/**
+ * Until the end of the transaction, nobody else publishes a flow of this tenant that runs others: two that
+ * run each other would not see each other.
+ */
+export const lockCalls = (tx: Tx, tenantId: string): Promise<unknown> =>
+  tx.query(sql`/* flows.lock_calls */
+    select pg_advisory_xact_lock(hashtextextended(${`oars/flow-calls/${tenantId}`}, 0))`);

@@ -16,7 +16,13 @@ export interface Scope {
   readonly params: Record<string, unknown>;
   readonly steps: Record<
     string,
-    { readonly output: unknown; readonly status: string; readonly error?: unknown }
+    {
+      readonly output: unknown;
+      readonly status: string;
+      readonly error?: unknown;
+      /** Of a `forEach` that goes on: what failed. */
+      readonly errors?: unknown;
+    }
   >;
   readonly run: {
     readonly id: string;

@@ -3,6 +3,8 @@ import { flowDefinition } from "@oars/contract";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { childCases, childSources, shelved } from "./child-cases.ts";
+import { shelfOf } from "./flow-shelf.ts";
 import { problemCases } from "./problem-cases.ts";
 import { problemCodes, renderCodes } from "./problem-codes.ts";
 import { sampleKinds } from "./sample-kinds.ts";
@@ -58,14 +60,41 @@ describe("validateDefinition", () => {
     },
   );
 
+  it.each(childCases)(
+    "tells of a step that runs $what by code, path, line and column: $code",
+    ({ code, path, source: marked }) => {
+      const { source, line, column } = unmark(marked);
+      expect(validateDefinition(source, sampleKinds, shelfOf(shelved)).problems).toEqual([
+        { code, path, line, column, message: expect.any(String) },
+      ]);
+    },
+  );
+
+  it.each(childSources.right)("accepts a step that runs another flow: %s", (source) => {
+    expect(validateDefinition(source, sampleKinds, shelfOf(shelved)).problems).toEqual([]);
+  });
+
   it("has a case for every code, and the reference names every code", async () => {
-    const covered = new Set(problemCases.map(({ code }) => code));
+    const covered = new Set([...problemCases, ...childCases].map(({ code }) => code));
     const withoutText = problemCodes.filter((code) => code !== "SOURCE_TYPE" && !covered.has(code));
     expect(withoutText).toEqual([]);
     const reference = await readFile(new URL("../../../../../docs/specs/flow.md", import.meta.url), "utf8");
     expect([...problemCodes, ...renderCodes].filter((code) => !reference.includes(`\`${code}\``))).toEqual(
       [],
     );
+  });
+
+  it("documents every field that the schema has", async () => {
+    const reference = await readFile(new URL("../../../../../docs/specs/flow.md", import.meta.url), "utf8");
+    const fields = new Set<string>();
+    JSON.stringify(z.toJSONSchema(flowDefinition), (key, value) => {
+      if (key === "properties") for (const name of Object.keys(value)) fields.add(name);
+      return value;
+    });
+    expect(fields.size).toBeGreaterThan(50);
+    const prose = reference.replaceAll(/^```[\s\S]*?^```$/gm, "");
+    const codes = [...prose.matchAll(/`[^`]+`/g)].join(" ");
+    expect([...fields].filter((name) => !new RegExp(`\\b${name}\\b`).test(codes))).toEqual([]);
   });
 
   it("tells faults of form and of meaning together, in the order of the source", () => {
@@ -95,7 +124,7 @@ steps:
     ["  a: { use: map, with: { value: 1 }, retrys: {} }", 'Did you mean "retry"?'],
     ["  a: { use: map, with: { value: 1, mod: strict } }", 'Did you mean "mode"?'],
     ["  a: { use: http.reqest }", 'Did you mean "http.request"?'],
-    ["  a: { use: zzz }", "This server has: http.request, map, xml.parse."],
+    ["  a: { use: zzz }", "This server has: flow, http.request, map, wait, xml.parse."],
     [
       "  a: { use: map, needs: [aa, step1], with: { value: 1 } }\n  step-1: { use: map, with: { value: 1 } }",
       'Did you mean "step-1"?',
@@ -121,11 +150,11 @@ steps:
   it("holds only what is written out against the kind, never what an expression will give", () => {
     const step = (config: string) =>
       problemsOf(
-        `flow: a\nversion: 1.0.0\nparams: { p: { type: object } }\nsteps:\n  s: { use: http.request, with: ${config} }\n`,
+        `flow: a\nversion: 1.0.0\nparams: { p: { type: string } }\nsteps:\n  s: { use: http.request, with: ${config} }\n`,
       ).map(({ code, path }) => `${code} ${path}`);
     expect(
       step(
-        '{ connection: "{{ params.p }}", path: "{{ params.p }}", method: "{{ params.p }}", headers: "{{ params.p }}", retries: "{{ params.p }}" }',
+        '{ connection: "{{ params.p }}", path: "{{ params.p }}", method: "{{ params.p }}", headers: "{{ trigger.h }}", retries: "{{ $number(params.p) }}" }',
       ),
     ).toEqual([]);
     expect(

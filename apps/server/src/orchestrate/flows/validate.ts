@@ -1,8 +1,11 @@
 /** From a source to a definition, or to everything that is wrong with it, told at once with its place. */
 import { type FlowDefinition, flowDefinition, flowLimits } from "@oars/contract";
 import { canonicalJson, digestOf, type FieldProblem } from "#platform/kernel";
+import { checkChildLiterals, childCallsOf, type FlowCall } from "./child-calls.ts";
+import { checkChildren } from "./child-checks.ts";
 import { type ReadDefinition, readText, readValue } from "./definition-source.ts";
-import { toDraft } from "./draft.ts";
+import { type Draft, toDraft } from "./draft.ts";
+import type { FlowShelf } from "./flow-shelf.ts";
 import { checkGraph } from "./graph-checks.ts";
 import { checkParamDeclarations, checkWebhooks } from "./param-checks.ts";
 import { type Path, type Problem, placeProblems } from "./problems.ts";
@@ -25,43 +28,72 @@ export type Validation =
     }
   | { readonly valid: false; readonly problems: readonly FieldProblem[] };
 
+/** A source that has been read and checked as far as it goes by itself. */
+export interface OpenedDefinition {
+  /** Which flows its steps run. */
+  readonly calls: readonly FlowCall[];
+  /** True when nothing is wrong but what other flows may show. */
+  readonly sound: boolean;
+  /** The result, with `shelf` held against its calls. Without one, calls are not looked at. */
+  validation(shelf?: FlowShelf): Validation;
+}
+
 /** Never throws on any source. Pure, but for the catalogue of step kinds. */
-export function validateDefinition(source: FlowSourceInput, kinds: StepKindCatalogue): Validation {
-  if (typeof source === "string" && Buffer.byteLength(source) > flowLimits.definitionBytes) return tooLarge();
+export function openDefinition(source: FlowSourceInput, kinds: StepKindCatalogue): OpenedDefinition {
+  if (typeof source === "string" && Buffer.byteLength(source) > flowLimits.definitionBytes)
+    return closed(tooLarge());
   const read = typeof source === "string" ? readText(source) : readValue(source);
   if (read.data === undefined)
-    return { valid: false, problems: placeProblems(read.problems, read.positions) };
-  const problems = [...read.problems, ...findProblems(read, kinds)];
-  if (problems.length > 0) return { valid: false, problems: placeProblems(problems, read.positions) };
-  const definition = read.data as FlowDefinition; // findProblems has held it against the schema
-  if (Buffer.byteLength(canonicalJson(definition)) > flowLimits.definitionBytes) return tooLarge();
+    return closed({ valid: false, problems: placeProblems(read.problems, read.positions) });
+  const draft = toDraft(read.data);
+  const found = findProblems(read, draft, kinds);
+  const problems = [...read.problems, ...withoutEchoes(found, read.problems)];
+  const tooLong =
+    problems.length === 0 && Buffer.byteLength(canonicalJson(read.data)) > flowLimits.definitionBytes;
+  if (tooLong) return closed(tooLarge());
   return {
-    valid: true,
-    flow: definition.flow,
-    version: definition.version,
-    hash: digestOf(definition),
-    definition,
-    problems: [],
+    calls: childCallsOf(draft).map(({ flow, version }) => ({ flow, version })),
+    sound: problems.length === 0,
+    validation(shelf) {
+      const ofChildren = shelf === undefined ? [] : withoutEchoes(checkChildren(draft, shelf), read.problems);
+      const all = [...problems, ...ofChildren];
+      if (all.length > 0) return { valid: false, problems: placeProblems(all, read.positions) };
+      const definition = read.data as FlowDefinition; // findProblems has held it against the schema
+      const { flow, version } = definition;
+      return { valid: true, flow, version, hash: digestOf(definition), definition, problems: [] };
+    },
   };
 }
 
-function findProblems({ data, problems: faults }: ReadDefinition, kinds: StepKindCatalogue): Problem[] {
+const closed = (validation: Validation): OpenedDefinition => ({
+  calls: [],
+  sound: validation.valid,
+  validation: () => validation,
+});
+
+/** Everything that can be told without other flows; a `shelf` also tells what its calls do. */
+export const validateDefinition = (
+  source: FlowSourceInput,
+  kinds: StepKindCatalogue,
+  shelf?: FlowShelf,
+): Validation => openDefinition(source, kinds).validation(shelf);
+
+function findProblems({ data }: ReadDefinition, draft: Draft, kinds: StepKindCatalogue): Problem[] {
   const parsed = flowDefinition.safeParse(data);
   const schema = parsed.success
     ? []
     : schemaProblems({ schema: flowDefinition, data, base: [] }, parsed.error.issues);
-  const draft = toDraft(data);
   const { graph, problems: graphProblems } = checkGraph(draft);
-  const found = [
+  return [
     ...schema,
     ...checkStepCount(draft.steps.size, parsed.success),
     ...checkParamDeclarations(draft),
     ...checkWebhooks(draft),
     ...checkSteps(draft, kinds),
+    ...checkChildLiterals(draft),
     ...graphProblems,
     ...checkExpressions(draft, graph),
   ];
-  return withoutEchoes(found, faults);
 }
 
 function checkStepCount(count: number, fitsSchema: boolean): Problem[] {
