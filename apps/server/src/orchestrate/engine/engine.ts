@@ -40,10 +40,15 @@ export interface Engine {
   start(): void;
   /** Takes no more runs and hands back those that do not end within the time. */
   stop(graceMs: number): Promise<void>;
-  /** Makes the run durable and, when a slot is free, takes it at once. False: its start key is taken. */
-  accept(run: NewRun, flow: CompiledFlow): Promise<boolean>;
+  /**
+   * Makes the run durable and, when a slot is free, takes it at once. False: its start key is taken. What is to be
+   * durable `along` with it is written in the same commit; such a run is queued, for it may begin with a journal.
+   */
+  accept(run: NewRun, flow: CompiledFlow, along?: WriteSet): Promise<boolean>;
   /** There may be queued runs: look now. */
   wake(): void;
+  /** Something came for the run: its owner looks, or somebody claims it. */
+  rouse(runId: string): void;
   /** Drops a run that an operator took away. */
   surrender(runId: string): void;
   /** Calls back when new journal entries of the run are durable; returns how to stop that. */
@@ -122,7 +127,7 @@ export function createEngine(deps: EngineDeps): Engine {
       await Promise.all([claims.stop(), timers.stop()]);
       await inHand.stop(graceMs);
     },
-    accept: async (run, flow) => {
+    accept: async (run, flow, along) => {
       const queued: RunRow = {
         ...run,
         status: "queued",
@@ -130,8 +135,9 @@ export function createEngine(deps: EngineDeps): Engine {
         lease_epoch: 0,
         flow_max: flow.maxRuns,
       };
-      const commit = (row: RunRow) => deps.db.committer.commit(new WriteSet().add(insertRun, row));
-      if (claims.running && !claims.backlog && inHand.free > 0 && flow.maxRuns === null) {
+      const commit = (row: RunRow) =>
+        deps.db.committer.commit(new WriteSet().add(insertRun, row).merge(along ?? new WriteSet()));
+      if (!along && claims.running && !claims.backlog && inHand.free > 0 && flow.maxRuns === null) {
         const row: RunRow = { ...queued, status: "running", lease_worker: deps.workerId, lease_epoch: 1 };
         inHand.reserve(1);
         const born = await inHand.begin(row, toClaimed(row), flow);
@@ -144,6 +150,10 @@ export function createEngine(deps: EngineDeps): Engine {
       return ok;
     },
     wake,
+    rouse: (runId) => {
+      wake();
+      inHand.get(runId)?.nudge();
+    },
     expectEnd: (runId) => ends.expect(runId),
     surrender: (runId) => inHand.get(runId)?.surrender(),
     watch: (runId, listener) => {

@@ -42,6 +42,7 @@ export {
   writeEntries,
 } from "./operator-store.ts";
 export { type Bereft, reopenWaits } from "./reopen-store.ts";
+export { addSeed, type SeedEntry } from "./seed.ts";
 export { toJsonText } from "./step-error.ts";
 export {
   abortRun,
