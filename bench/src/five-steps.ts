@@ -46,9 +46,9 @@ async function measureLevel(
     if (profiled) await oars.startProfile();
     const ours = await oars.call("cell", "five", cell);
     if (profiled) await oars.stopProfile(profileTo);
-    await raw.call("cell", { ...warm, clients, oneCommit: false });
-    const bare = await raw.call("cell", { ...cell, oneCommit: false });
-    const once = await raw.call("cell", { ...cell, oneCommit: true });
+    await raw.call("cell", "five", { ...warm, clients });
+    const bare = await raw.call("cell", "five", cell);
+    const once = await raw.call("once", cell);
     rounds.push({ dbos: first, restate: second, oars: ours, raw: bare, rawOnce: once });
   }
   const middle = (pick: (round: Round) => Measured): Measured => medianOf(rounds.map(pick));

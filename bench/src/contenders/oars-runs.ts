@@ -46,33 +46,14 @@ function createPart(): { calls: RunsCalls; close: () => Promise<void> } {
       const flow = flows.get(shape) ?? (await oars.publish(flowText(shape)));
       flows.set(shape, flow);
       return closedLoop(cell, async () => {
-        await (shape === "fan" ? fanRun(oars, flow) : oneRun(oars, flow, shapes[shape]));
+        const status = await oars.finish(flow, shape === "fan" ? hundred : {});
+        if (status !== "completed") throw new Error(`a run ${status}`);
         tally.add(shape === "fan" ? shapes.fan + 1 : shapes[shape]); // the step itself beside its items
       });
     },
     totals: async () => ({ ended: tally.ended, steps: tally.steps, ...(await count(required().oars)) }),
   };
   return { calls, close: async () => opened?.oars.app.stop() };
-}
-
-/** Its entries are told of as often as it has steps: after each barrier but the last, and with the end of the run. */
-async function oneRun({ app, start }: OarsApp, flow: CompiledFlow, steps: number): Promise<void> {
-  const runId = await start(flow);
-  await new Promise<void>((resolve) => {
-    let left = steps;
-    const unwatch = app.engine.watch(runId, () => {
-      if (--left > 0) return;
-      unwatch();
-      resolve();
-    });
-  });
-}
-
-/** Items are committed together as they come: nothing but the end says that the run has ended. */
-async function fanRun({ start, nextEnd }: OarsApp, flow: CompiledFlow): Promise<void> {
-  const ended = nextEnd(flow);
-  await start(flow, hundred);
-  await ended;
 }
 
 async function count({ app }: OarsApp): Promise<RunCounts> {

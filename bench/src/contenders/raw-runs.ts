@@ -1,7 +1,7 @@
 /**
  * Part: the ceiling of the database for this work. The rows of the engine's runs, into the engine's own
  * tables, written by a bare driver in batches as large as the number of clients allows: no engine, no guards,
- * no row-level security. Six dependent commits per run, as five barriers need, or all rows in one commit.
+ * no row-level security. Five dependent commits per run, as five barriers need, or all rows in one commit.
  */
 
 import { PGlite } from "@electric-sql/pglite";
@@ -17,7 +17,7 @@ import { type Cell, closedLoop, type Measured } from "../closed-loop.ts";
 import { answerCalls } from "../part.ts";
 import { temporaryDirectory } from "../temporary.ts";
 import { createRawWriter, type Execute } from "./raw-writer.ts";
-import { type RunTotals, shapes } from "./runs.ts";
+import { type RunsCalls, type Shape, shapes } from "./runs.ts";
 
 interface Store {
   /** One for each connection. */
@@ -29,30 +29,40 @@ interface Store {
 /** Measured with 1, 2, 4 and 8 on two cores: two are the fastest at 256 and 1,024 at once, and as fast as one at 64. */
 const lanes = 2;
 
-function createPart() {
+export type RawRuns = RunsCalls & {
+  /** All rows of a run in one commit. */
+  once(cell: Cell): Promise<Measured>;
+};
+
+function createPart(): { calls: RawRuns; close: () => Promise<void> } {
   let store: Store | undefined;
   let ended = 0;
   const required = (): Store => {
     if (!store) throw new Error("open comes first");
     return store;
   };
-  const calls = {
+  const measure = (cell: Cell, how: "inFive" | "atOnce"): Promise<Measured> => {
+    const writers = required().lanes.slice(0, cell.clients).map(createRawWriter);
+    const share = (lane: number): number =>
+      Math.floor(cell.clients / writers.length) + (lane < cell.clients % writers.length ? 1 : 0);
+    const work = async (lane: number): Promise<void> => {
+      await writers[lane]?.[how](share(lane));
+      ended += share(lane);
+    };
+    return closedLoop({ seconds: cell.seconds, clients: writers.length }, work, share);
+  };
+  const calls: RawRuns = {
     /** On the PostgreSQL database of that URL, or embedded when there is none. */
-    open: async (url: string | null): Promise<void> => {
+    open: async (url) => {
       store = url === null ? await openEmbedded() : await openServer(url);
+      return { connections: String(store.lanes.length) };
     },
-    cell: (cell: Cell & { readonly oneCommit: boolean }): Promise<Measured> => {
-      const writers = required().lanes.slice(0, cell.clients).map(createRawWriter);
-      const share = (lane: number): number =>
-        Math.floor(cell.clients / writers.length) + (lane < cell.clients % writers.length ? 1 : 0);
-      const work = async (lane: number): Promise<void> => {
-        const writer = writers[lane];
-        await (cell.oneCommit ? writer?.atOnce(share(lane)) : writer?.inSix(share(lane)));
-        ended += share(lane);
-      };
-      return closedLoop({ seconds: cell.seconds, clients: writers.length }, work, share);
+    cell: (shape: Shape, cell) => {
+      if (shape !== "five") throw new Error("only runs of five steps are written");
+      return measure(cell, "inFive");
     },
-    totals: async (): Promise<RunTotals> => {
+    once: (cell) => measure(cell, "atOnce"),
+    totals: async () => {
       const { count } = required();
       return {
         ended,
@@ -96,5 +106,4 @@ async function openEmbedded(): Promise<Store> {
 }
 
 const part = createPart();
-export type RawRuns = typeof part.calls;
 answerCalls(part.calls, part.close);

@@ -6,8 +6,8 @@ import { shapes } from "./runs.ts";
 export type Execute = (name: string, text: string, values: string[]) => Promise<void>;
 
 export interface RawWriter {
-  /** Six commits, each after the one before: the run, four steps, the last step with the run's end. */
-  inSix(runs: number): Promise<void>;
+  /** Five commits, each after the one before: the first step with the run's row, the last one with its end. */
+  inFive(runs: number): Promise<void>;
   /** All rows of the runs in one commit. */
   atOnce(runs: number): Promise<void>;
 }
@@ -83,24 +83,17 @@ export function createRawWriter(execute: Execute): RawWriter {
   const texts = statements();
   const { literal, rows } = createLiterals();
   return {
-    inSix: async (runs) => {
+    inFive: async (runs) => {
       const ids = newIds(runs);
       const now = timeNow();
-      await execute("raw.run", texts.run, rows(ids, runColumns("running")));
-      for (let step = 0; step < shapes.five - 1; step++) {
-        await execute(
-          "raw.step",
-          texts.step,
-          rows(
-            ids,
-            journalColumns(() => step, now),
-          ),
+      const entries = (step: number): string[] =>
+        rows(
+          ids,
+          journalColumns(() => step, now),
         );
-      }
-      const last = rows(
-        ids,
-        journalColumns(() => shapes.five - 1, now),
-      );
+      await execute("raw.once", texts.once, [...rows(ids, runColumns("running")), ...entries(0)]);
+      for (let step = 1; step < shapes.five - 1; step++) await execute("raw.step", texts.step, entries(step));
+      const last = entries(shapes.five - 1);
       const end = [literal(tenant, runs), `{${ids.join(",")}}`, literal(String(shapes.five), runs)];
       await execute("raw.end", texts.end, [...last, ...end]);
     },
@@ -117,11 +110,10 @@ export function createRawWriter(execute: Execute): RawWriter {
   };
 }
 
-function statements(): { run: string; step: string; end: string; once: string } {
+function statements(): { step: string; end: string; once: string } {
   const run = runColumns("running");
   const journal = journalColumns(() => 0, "");
   return {
-    run: insert("run", "id", run, 1),
     step: insert("journal", "run_id", journal, 1),
     end: `with last as (${insert("journal", "run_id", journal, 1)}) ${finish(journal.length + 2)}`,
     once: `with runs as (${insert("run", "id", run, 1)}) ${insert("journal", "run_id", journal, run.length + 2)}`,

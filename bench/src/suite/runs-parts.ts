@@ -5,13 +5,14 @@ import type { Part } from "../part.ts";
 import type { Bench, SuitePart } from "./bench.ts";
 import { atLeast, atMost, type Figure, type Floor, figure, type Line, type Outcome } from "./outcome.ts";
 
-type Who = "oars-postgres" | "oars-pglite" | "dbos" | "restate" | "graphile";
+type Who = "oars-postgres" | "oars-pglite" | "dbos" | "restate" | "graphile" | "raw";
 
 const names: Readonly<Record<Who, string>> = {
   "oars-postgres": "OARS on PostgreSQL",
   "oars-pglite": "OARS on PGlite",
   dbos: "DBOS Transact 5.3 on PostgreSQL",
   restate: "Restate 1.7",
+  raw: "the same rows by a bare driver",
   graphile: "graphile-worker 0.18 (queue only)",
 };
 
@@ -37,8 +38,9 @@ const specs: readonly RunsPart[] = [
     shape: "five",
     clients: [1, 256],
     seconds: 3,
-    peers: ["dbos", "restate"],
+    peers: ["dbos", "restate", "raw"],
     floors: (levels) => [
+      ...ratioFloors(levels, 256, "oars-postgres", "raw", 0.6),
       ...ratioFloors(levels, 256, "oars-postgres", "dbos", 20),
       ...ratioFloors(levels, 256, "oars-postgres", "restate", 20),
       ...ratioFloors(levels, 256, "oars-pglite", "dbos", 10),
