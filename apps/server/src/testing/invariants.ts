@@ -4,20 +4,29 @@ import { type Database, type Sql, sql } from "#platform/db";
 const rules: Readonly<Record<string, Sql>> = {
   "[R3] a step's attempt has one end": sql`
     select j.run_id, j.step, j.attempt, count(*)::int4 as n from journal j
-    where j.event in ('completed', 'failed', 'skipped', 'retrying')
+    where j.event in ('completed', 'failed', 'skipped', 'retrying') and j.operator is null
     group by j.tenant_id, j.run_id, j.step, j.iteration, j.attempt having count(*) > 1`,
   "a run's entries have numbers of their own, and none is beyond its end": sql`
     select j.run_id, j.seq from journal j join run r on r.tenant_id = j.tenant_id and r.id = j.run_id
     group by j.tenant_id, j.run_id, j.seq, r.status, r.last_seq
     having count(*) > 1 or (r.status in ('completed', 'failed', 'aborted') and j.seq > r.last_seq)`,
   "[R4] what waits has something open that will wake it": sql`
-    select r.id from run r where r.status = 'waiting' and not exists
+    select r.id from run r where r.status = 'waiting' and r.paused_at is null and not r.blocked and not exists
       (select from wait w where w.tenant_id = r.tenant_id and w.run_id = r.id and w.status = 'open')`,
   "[R4] what waits, has ended or is queued holds no lease": sql`
     select r.id from run r where (r.status = 'running') <> (r.lease_worker is not null)`,
   "what has ended waits for nothing": sql`
     select w.run_id, w.step from wait w join run r on r.tenant_id = w.tenant_id and r.id = w.run_id
     where w.status = 'open' and r.status in ('completed', 'failed', 'aborted')`,
+  "what has ended asks nobody": sql`
+    select g.run_id, g.step from gate g join run r on r.tenant_id = g.tenant_id and r.id = g.run_id
+    where g.status = 'open' and r.status in ('completed', 'failed', 'aborted')`,
+  "[R8] a signal is delivered to one step, and a step takes one signal": sql`
+    select s.run_id, s.step, s.iteration, count(*)::int4 as n from signal s where s.delivered_at is not null
+    group by s.tenant_id, s.run_id, s.step, s.iteration having count(*) > 1`,
+  "[R11] a sub-run does not outlive its parent": sql`
+    select c.id from run c join run p on p.tenant_id = c.tenant_id and p.id = c.parent_run_id
+    where c.status in ('queued', 'running', 'waiting') and p.status in ('completed', 'failed', 'aborted')`,
   "what has ended holds no action": sql`
     select a.id, a.state from action a join run r on r.tenant_id = a.tenant_id and r.id = a.run_id
     where a.state in ('pending_approval', 'approved') and r.status in ('completed', 'failed', 'aborted')`,

@@ -7,6 +7,7 @@ export {
   type SignalRow,
   wakeRun,
 } from "./answer-store.ts";
+export type { RunEnd } from "./control-store.ts";
 export {
   type GateDecision,
   isEnded,
@@ -22,6 +23,8 @@ export {
 } from "./domain.ts";
 export { createEngine, type Engine, type EngineDeps, type NewRun } from "./engine.ts";
 export { type FaultPoint, faultPoints } from "./faults.ts";
+export type { Invariant, Violation } from "./invariant-store.ts";
+export { createInvariantSweep, type InvariantSweepDeps } from "./invariants.ts";
 export { builtInKinds, createStepKinds, type StepKind, type StepKinds } from "./kinds.ts";
 export {
   closeStepWaits,
@@ -42,6 +45,7 @@ export {
   writeEntries,
 } from "./operator-store.ts";
 export { type Bereft, reopenWaits } from "./reopen-store.ts";
+export type { Expected } from "./run-ends.ts";
 export { addSeed, type SeedEntry } from "./seed.ts";
 export { toJsonText } from "./step-error.ts";
 export {
