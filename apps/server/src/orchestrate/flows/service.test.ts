@@ -1,21 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Caller } from "#platform/access";
 import { type Database, sql } from "#platform/db";
-import { digestOf, newId } from "#platform/kernel";
+import { digestOf } from "#platform/kernel";
 import { drivers, useDatabase } from "#testing";
+import { authorOf } from "./sample-author.ts";
 import { sampleKinds } from "./sample-kinds.ts";
 import { createFlows, type NewVersion } from "./service.ts";
 
-const callerOf = (permissions: Caller["permissions"] = new Set(["flows:publish", "flows:read"])): Caller => ({
-  tenantId: newId(),
-  principalId: newId(),
-  principalKind: "user",
-  principalName: "author",
-  ownerId: null,
-  roles: [],
-  permissions,
-  credential: { kind: "internal", id: newId() },
-});
+const callerOf = (permissions?: Caller["permissions"]) => authorOf(undefined, permissions);
 
 const source = (version: string, value = "1", flow = "orders"): string =>
   `flow: ${flow}\nversion: ${version}\nowner: logistics\nsteps:\n  only: { use: map, with: { value: ${value} } }\n`;
