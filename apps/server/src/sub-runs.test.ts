@@ -178,7 +178,7 @@ describe.each(drivers)("steps that wait for others on %s", (driver) => {
       },
     });
 
-    it("[R9] spare the call for the same input, not the decision", async () => {
+    it("[R9] spare the call for the same input, not the decision; the receipt says that nothing was sent", async () => {
       const flow = await publish("lookup", lookup("1h"));
       let calls = 0;
       stage.receiver.answer(() => ({ status: 200, body: { call: ++calls } }));
@@ -192,6 +192,13 @@ describe.each(drivers)("steps that wait for others on %s", (driver) => {
         sql`select id from receipt where type = 'action.decision' and run_id = ${second.id}`,
       );
       expect(decided).toHaveLength(1);
+      const [ended] = await stage.opened.database.system.query<{ jws: string }>(
+        sql`select jws from receipt where type = 'execution.finished' and run_id = ${second.id}`,
+      );
+      const body = Buffer.from(String(ended?.jws.split(".")[1]), "base64url").toString();
+      expect(JSON.parse(body)).toMatchObject({
+        outcome: { status: "not_executed", code: "OUTPUT_CACHED" },
+      });
     });
 
     it("[R9] are not used past their time", async () => {

@@ -9,7 +9,7 @@ import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
 import type { ActionState } from "./domain.ts";
 import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
-import { addDecision, addOutcome, type Recorded, recordedOf } from "./record.ts";
+import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
 
 export interface ExecutionDeps {
@@ -185,6 +185,8 @@ function hold(
 export interface Performed {
   readonly outcome: OperationOutcome;
   readonly ms: number;
+  /** Nothing was sent: an earlier output for the same input stands in. The receipt says so. */
+  readonly spared?: true;
 }
 
 /** Reaches the outside. Never throws: what goes wrong is an outcome. */
@@ -251,7 +253,8 @@ export async function settle(
     at: deps.clock.now().getTime(),
   };
   into.add(store.endAction, end);
-  await addOutcome(deps.receipts, into, recorded, outcome, done.ms);
+  if (done.spared) await addEnd(deps.receipts, into, recorded, "not_executed", "OUTPUT_CACHED");
+  else await addOutcome(deps.receipts, into, recorded, outcome, done.ms);
   into.onCommit(() => deps.onState(recorded.tool, state));
   return end;
 }

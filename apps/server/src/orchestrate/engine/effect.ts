@@ -93,6 +93,7 @@ async function performAndSettle(
 const fromCache = ({ output }: Cached): Performed => ({
   outcome: { status: "completed", output: output as never }, // JSON, as it was stored
   ms: 0,
+  spared: true,
 });
 
 async function retryAction(attempt: Attempt, actionId: string): Promise<void> {

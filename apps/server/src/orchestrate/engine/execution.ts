@@ -61,6 +61,8 @@ export class RunExecution {
   output: string | null = null;
   #wakeSeq: number;
   #active = 0;
+  /** Of these, steps: items have a limit of their own. */
+  #activeSteps = 0;
   #dirty = false;
   #news = false;
   #draining = false;
@@ -184,7 +186,7 @@ export class RunExecution {
         if (this.state.failure) return; // a pure step ends while it is launched
         const state = this.state.of(step);
         if (step.forEach && state.status === "running") this.#launchItems(step);
-        const free = this.#active < flow.parallel;
+        const free = this.#activeSteps < flow.parallel;
         if (state.status === "waiting" && state.wait?.resolved && free)
           this.#launch({ step, iteration: 0, state });
         if (state.status !== "pending") continue;
@@ -223,7 +225,9 @@ export class RunExecution {
   }
 
   #begin(attempt: Attempt, work: (attempt: Attempt) => Promise<void>): void {
+    const step = attempt.iteration === 0 ? 1 : 0;
     this.#active++;
+    this.#activeSteps += step;
     work(attempt)
       .catch((error) => {
         if (!isToldError(error)) this.deps.onError(error, `step ${attempt.step.name} of run ${this.run.id}`);
@@ -232,6 +236,7 @@ export class RunExecution {
       .catch((error) => this.#break(error))
       .finally(() => {
         this.#active--;
+        this.#activeSteps -= step;
         this.#signal();
       });
   }
