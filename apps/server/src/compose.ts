@@ -3,11 +3,18 @@ import { type Actions, createActions } from "#act/actions";
 import { type Approvals, createApprovals } from "#act/approvals";
 import { type Connectors, createConnectors } from "#act/connectors";
 import { createPolicy, type Policy } from "#act/policy";
-import { builtInKinds, createEngine, createStepKinds, type Engine, type StepKind } from "#orchestrate/engine";
+import {
+  builtInKinds,
+  createEngine,
+  createInvariantSweep,
+  createStepKinds,
+  type Engine,
+  type StepKind,
+} from "#orchestrate/engine";
 import { compileFlow, createFlows, type Flows } from "#orchestrate/flows";
 import { createRuns, type Runs } from "#orchestrate/runs";
 import { transforms } from "#orchestrate/transforms";
-import { createTriggers, registerWebhooks, type Triggers } from "#orchestrate/triggers";
+import { createTriggers, type Triggers } from "#orchestrate/triggers";
 import { type Access, createAccess, createIdempotency, type Idempotency } from "#platform/access";
 import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase } from "#platform/db";
@@ -133,7 +140,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     kinds,
     defaultParallel: config.limits.defaultMaxParallel,
     onPublish: (tx, caller, version) =>
-      registerWebhooks(tx, caller, version, compileFlow(version.definition, kinds)),
+      triggers.register(tx, caller, version, compileFlow(version.definition, kinds)),
   });
   const engine = createEngine({
     db,
@@ -146,6 +153,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
     whoIs: access.whoIs,
     fault,
     maxConcurrency: config.limits.maxConcurrency,
+    maxRunning: null,
+    strained: () => false,
     onStep: (kind, status, ms) => metrics.stepDuration.with(kind, status).observe(ms / 1000),
     onRun: (flow, status, ms) => {
       metrics.runs.with(flow, status).inc();
@@ -159,8 +168,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
-  const runs = createRuns({ db, flows, engine, actions, receipts, outbox, whoIs: access.whoIs });
-  const triggers = createTriggers({ db, clock, vault, flows, runs, fault });
+  const runs = createRuns({
+    db,
+    flows,
+    engine,
+    actions,
+    receipts,
+    outbox,
+    maxAnswers: config.limits.maxSyncAnswers,
+    whoIs: access.whoIs,
+  });
+  const triggers: Triggers = createTriggers({ db, clock, vault, flows, runs, fault });
 
   const workers = createWorkers({
     id: workerId,
@@ -175,10 +193,21 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
   const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions };
+  const sweepInvariants = createInvariantSweep({
+    db,
+    outbox,
+    onViolation: ({ invariant, tenantId, runId }, first) => {
+      metrics.invariantViolations.with(invariant).inc();
+      const ids = { tenantId: formatId("tenant", tenantId), runId: formatId("run", runId) };
+      if (first) log.warn({ invariant, ...ids }, "a run was in a state that should not be");
+    },
+    onWoken: engine.wake,
+    onError,
+  });
   const scheduler = createScheduler({
     db,
     workerId,
-    jobs: installationJobs(rooms),
+    jobs: installationJobs({ ...rooms, sweepInvariants }),
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
@@ -210,6 +239,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       receiptLog.start();
       outbox.start();
       engine.start();
+      await triggers.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -217,6 +247,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
+      await triggers.stop();
       await workers.stop();
       await receiptLog.stop();
       await access.close();
@@ -238,7 +269,7 @@ type Background = Pick<
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
 
 /** Work for all processes together: one of them does it, whichever claims it first. */
-const installationJobs = (rooms: Background): Job[] => [
+const installationJobs = (rooms: Background & { readonly sweepInvariants: () => Promise<number> }): Job[] => [
   {
     name: "approval-expiry",
     everyMs: 10_000,
@@ -252,6 +283,14 @@ const installationJobs = (rooms: Background): Job[] => [
     name: "lost-executions",
     everyMs: 60_000,
     work: async () => soonIf((await rooms.actions.sweep(100)) === 100),
+  },
+  {
+    name: "run-invariants",
+    everyMs: 60_000,
+    work: async () => {
+      await rooms.sweepInvariants();
+      return null;
+    },
   },
   {
     name: "idempotency-keys",

@@ -3,7 +3,7 @@ import { loadConfig, Secret } from "#platform/config";
 import { type Database, openDatabase, type Sql } from "#platform/db";
 import { workerLock } from "#platform/jobs";
 import { newId, sha256 } from "#platform/kernel";
-import { createTelemetry } from "#platform/telemetry";
+import { createTelemetry, type Telemetry } from "#platform/telemetry";
 import { type App, compose } from "../compose.ts";
 import type { TestDatabase } from "./index.ts";
 
@@ -26,6 +26,8 @@ export interface TestAppOptions {
   readonly fault?: (point: string) => void;
   readonly onFenced?: () => void;
   readonly workerId?: string;
+  /** In place of one that nobody reads. */
+  readonly telemetry?: Telemetry;
   /** Puts something between the server and its database, such as a count. */
   readonly wrap?: (db: Database) => Database;
 }
@@ -67,7 +69,7 @@ function composeOver(db: Database, options: TestAppOptions): Promise<App> {
       dataEncryption: new Secret(new Uint8Array(testKeys.dataEncryption)),
       jwt: new Secret(testKeys.jwt),
     },
-    telemetry: createTelemetry({ level: "fatal", name: "test", processMetrics: false }),
+    telemetry: options.telemetry ?? createTelemetry({ level: "fatal", name: "test", processMetrics: false }),
     ...(options.fault ? { fault: options.fault } : {}),
     ...(options.onFenced ? { onFenced: options.onFenced } : {}),
     ...(options.workerId ? { workerId: options.workerId } : {}),

@@ -20,6 +20,7 @@ describe("metrics", () => {
       "oars_commit_refused_total",
       "oars_receipts_total",
       "oars_log_unsequenced",
+      "oars_invariant_violations_total",
       "oars_jobs_total",
       "oars_outbox_pending",
     ]);

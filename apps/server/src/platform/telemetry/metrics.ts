@@ -56,6 +56,11 @@ export function createMetrics(registry: Registry) {
     commitRefused: make.counter("oars_commit_refused_total", "Write sets refused by a fence"),
     receipts: make.counters("oars_receipts_total", "Receipts signed, by type", ["type"]),
     logUnsequenced: make.gauge("oars_log_unsequenced", "Receipts that wait for their place in the log"),
+    invariantViolations: make.counters(
+      "oars_invariant_violations_total",
+      "Runs found in a state that should not be, and repaired",
+      ["invariant"],
+    ),
     jobs: make.counters("oars_jobs_total", "Runs of background jobs by this process", ["job", "status"]),
     outboxPending: make.gauge("oars_outbox_pending", "Events that wait for delivery"),
   };
