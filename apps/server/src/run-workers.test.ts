@@ -104,7 +104,8 @@ describe("two workers on one database", () => {
     expect(new Set(receiver.received.map((r) => r.key)).size).toBe(200);
     expect((finished[0] ?? 0) + (finished[1] ?? 0)).toBe(200);
     expect(Math.min(...finished)).toBeGreaterThan(20);
-    expect([...first.refused, ...second.refused]).toEqual([]);
+    // a start that finds others of its tenant queued is queued behind them
+    expect([...first.refused, ...second.refused].filter((guard) => guard !== "engine.insertRun")).toEqual([]);
     await settled();
   });
 

@@ -1,16 +1,19 @@
-/** Claims runs up to the free slots: at once while there is more, then at growing intervals, and when woken. */
-
+/** When to claim: up to the free slots, at once while there is more, then at growing intervals, and when woken. */
+import type { Claimer } from "./claim.ts";
 import type { RunsInHand } from "./in-hand.ts";
 import type { ClaimedRun } from "./store.ts";
 
 export interface ClaimLoopDeps {
+  readonly claimer: Pick<Claimer, "claim" | "news" | "left" | "more" | "nextLookMs">;
   readonly inHand: Pick<RunsInHand, "free" | "reserve" | "unreserve" | "take">;
-  readonly claim: (limit: number) => Promise<readonly ClaimedRun[]>;
+  /** This process should take on nothing more for now. */
+  readonly strained: () => boolean;
   readonly onError: (error: unknown) => void;
 }
 
-const idleMs = 2000;
 const busyMs = 20;
+const idleMs = 2000;
+const strainedMs = 100;
 const batchSize = 256;
 
 export class ClaimLoop {
@@ -18,6 +21,7 @@ export class ClaimLoop {
   #running = false;
   #backlog = false;
   #again = false;
+  #pauseMs = busyMs;
   #claiming: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -25,13 +29,9 @@ export class ClaimLoop {
     this.#deps = deps;
   }
 
-  get running(): boolean {
-    return this.#running;
-  }
-
-  /** The last claim may have left runs behind: new ones must not overtake them. */
-  get backlog(): boolean {
-    return this.#backlog;
+  /** A run that begins now takes a slot that nobody else waits for. */
+  get open(): boolean {
+    return this.#running && !this.#backlog && this.#deps.inHand.free > 0 && !this.#deps.strained();
   }
 
   start(): void {
@@ -46,35 +46,43 @@ export class ClaimLoop {
     await this.#claiming;
   }
 
-  /** There may be queued runs. */
-  wake(): void {
+  /** There may be queued runs, of this tenant or of whomever. */
+  wake(tenantId?: string): void {
+    this.#deps.claimer.news(tenantId);
+    this.#go();
+  }
+
+  /** A run of this tenant has left its slot, and does not run any more. */
+  freed(tenantId: string): void {
+    const waited = this.#deps.claimer.left(tenantId);
+    if (waited || this.#backlog) this.#go();
+  }
+
+  #go(): void {
     this.#again = true;
     if (!this.#running || this.#claiming !== undefined) return;
+    this.#pauseMs = Math.min(idleMs, 2 * this.#pauseMs);
     this.#claiming = this.#claimAll()
       .catch(this.#deps.onError)
       .finally(() => {
         this.#claiming = undefined;
-        this.#schedule(this.#again ? busyMs : idleMs);
+        this.#schedule();
       });
   }
 
-  /** A slot is free again: one that was missing before is used now. */
-  freed(): void {
-    if (this.#backlog) this.wake();
-  }
-
-  #schedule(ms: number): void {
+  #schedule(): void {
     if (!this.#running) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.wake(), ms);
+    const pause = this.#again ? busyMs : this.#deps.strained() ? strainedMs : this.#pauseMs;
+    this.#timer = setTimeout(() => this.#go(), Math.min(pause, this.#deps.claimer.nextLookMs ?? pause));
   }
 
   async #claimAll(): Promise<void> {
-    const { inHand } = this.#deps;
+    const { claimer, inHand } = this.#deps;
     do {
       this.#again = false;
       if (!this.#running) return;
-      const wanted = Math.min(inHand.free, batchSize);
+      const wanted = this.#deps.strained() ? 0 : Math.min(inHand.free, batchSize);
       if (wanted <= 0) {
         this.#backlog = true; // whoever ends next looks
         return;
@@ -82,13 +90,14 @@ export class ClaimLoop {
       inHand.reserve(wanted);
       let runs: readonly ClaimedRun[] = [];
       try {
-        runs = await this.#deps.claim(wanted);
+        runs = await claimer.claim(wanted);
       } finally {
         inHand.unreserve(wanted - runs.length);
       }
-      this.#backlog = runs.length === wanted;
       for (const run of runs) void inHand.take(run);
-      if (this.#backlog) this.#again = true;
+      if (runs.length > 0) this.#pauseMs = busyMs;
+      this.#backlog = claimer.more;
+      if (claimer.more) this.#again = true;
     } while (this.#again);
   }
 }

@@ -8,12 +8,13 @@ import type { Caller } from "#platform/access";
 import { type Database, type Tx, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
 import { handleEnds } from "./after-end.ts";
+import { Claimer } from "./claim.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import type { ExecutionDeps } from "./deps.ts";
 import type { ExecutionEnd } from "./execution.ts";
 import { RunsInHand } from "./in-hand.ts";
 import { type Expected, RunEnds } from "./run-ends.ts";
-import { type ClaimedRun, claimRuns, requeueOf } from "./store.ts";
+import { type ClaimedRun, requeueOf } from "./store.ts";
 import { createSweep } from "./sweep.ts";
 import { Timers } from "./timers.ts";
 import { insertRun, type RunRow } from "./writes.ts";
@@ -27,6 +28,10 @@ export interface EngineDeps
   readonly outbox: Pick<Outbox, "emit" | "on">;
   /** Runs in hand at once. */
   readonly maxConcurrency: number;
+  /** Runs of all tenants that may run at once, all processes together; null for no cap. */
+  readonly maxRunning: number | null;
+  /** This process should take on nothing more for now. */
+  readonly strained: () => boolean;
   readonly onRun: (flow: string, status: ExecutionEnd, ms: number) => void;
   readonly onQueueWait: (kind: string, ms: number) => void;
   /** Runs of a worker that died or left are queued again. */
@@ -57,6 +62,8 @@ export interface Engine {
   watch(runId: string, listener: () => void): () => void;
   onDeath(tx: Tx, workerId: string): Promise<void>;
   inHand(): number;
+  /** Whether this process drives the run now. */
+  holds(runId: string): boolean;
   /**
    * Hands back what the database says this process holds and it does not, now and when it was last called: the
    * answer to a claim or to a start was lost on its way. Returns how many.
@@ -66,8 +73,6 @@ export interface Engine {
 
 export function createEngine(deps: EngineDeps): Engine {
   const watchers = new Map<string, Set<() => void>>();
-  /** The tenant that the last claim ended with: the next one begins behind it. */
-  let lastTenant: string | null = null;
 
   const execution: ExecutionDeps = {
     ...deps,
@@ -76,7 +81,7 @@ export function createEngine(deps: EngineDeps): Engine {
     onJournal: (runId) => {
       for (const listener of watchers.get(runId) ?? []) listener();
     },
-    onQueued: () => wake(),
+    onQueued: (tenantId) => wake(tenantId),
   };
   const ends = new RunEnds();
   const inHand = new RunsInHand({
@@ -88,22 +93,19 @@ export function createEngine(deps: EngineDeps): Engine {
         output: output === null ? null : JSON.parse(output),
         error: state.failure,
       })),
-    onFree: () => claims.freed(),
+    onFree: (tenantId) => claims.freed(tenantId),
   });
   const claims = new ClaimLoop({
+    claimer: new Claimer(deps),
     inHand,
-    claim: async (limit) => {
-      const runs = await claimRuns(deps.db, deps.workerId, limit, lastTenant);
-      lastTenant = lastOf(runs, lastTenant);
-      return runs;
-    },
+    strained: deps.strained,
     onError: (error) => deps.onError(error, "claim"),
   });
-  const wake = (): void => claims.wake();
+  const wake = (tenantId?: string): void => claims.wake(tenantId);
   const timers = new Timers({
     db: deps.db,
     inHand,
-    onWoken: wake,
+    onWoken: () => wake(),
     onError: (error) => deps.onError(error, "timers"),
   });
   const handBackStray = createSweep(deps.db, deps.workerId, inHand);
@@ -137,7 +139,7 @@ export function createEngine(deps: EngineDeps): Engine {
       };
       const commit = (row: RunRow) =>
         deps.db.committer.commit(new WriteSet().add(insertRun, row).merge(along ?? new WriteSet()));
-      if (!along && claims.running && !claims.backlog && inHand.free > 0 && flow.maxRuns === null) {
+      if (!along && claims.open && flow.maxRuns === null && deps.maxRunning === null) {
         const row: RunRow = { ...queued, status: "running", lease_worker: deps.workerId, lease_epoch: 1 };
         inHand.reserve(1);
         const born = await inHand.begin(row, toClaimed(row), flow);
@@ -146,10 +148,10 @@ export function createEngine(deps: EngineDeps): Engine {
       }
       const { ok } = await commit(queued);
       deps.fault("runs.after-start");
-      if (ok) wake();
+      if (ok) wake(run.tenant_id);
       return ok;
     },
-    wake,
+    wake: () => wake(),
     rouse: (runId) => {
       wake();
       inHand.get(runId)?.nudge();
@@ -173,19 +175,13 @@ export function createEngine(deps: EngineDeps): Engine {
       });
     },
     inHand: () => inHand.size,
+    holds: (runId) => inHand.has(runId),
     sweep: async () => {
       const handedBack = await handBackStray();
       if (handedBack > 0) wake();
       return handedBack;
     },
   };
-}
-
-/** Claims go round the tenants in the order of their ids: the last one behind `before`, or after the turn. */
-function lastOf(runs: readonly ClaimedRun[], before: string | null): string | null {
-  const tenants = runs.map((r) => r.tenantId).sort();
-  const turned = tenants.filter((t) => before !== null && t <= before);
-  return turned.at(-1) ?? tenants.at(-1) ?? before;
 }
 
 function toClaimed(row: RunRow): ClaimedRun {

@@ -23,8 +23,8 @@ export interface InHandDeps {
   readonly onQueueWait: (kind: string, ms: number) => void;
   /** The run has ended here, and that is durable. */
   readonly onEnd: (execution: RunExecution, status: "completed" | "failed" | "aborted") => void;
-  /** A slot is free again. */
-  readonly onFree: () => void;
+  /** A run of this tenant has left its slot. */
+  readonly onFree: (tenantId: string) => void;
   readonly onError: (error: unknown, what: string) => void;
 }
 
@@ -103,10 +103,10 @@ export class RunsInHand {
       onQueueWait(flow.steps[0]?.kind ?? "none", run.waitedMs);
     } catch (error) {
       await this.#giveUp(run, error);
-      return;
-    } finally {
       this.#reserved--;
+      return this.#deps.onFree(run.tenantId);
     }
+    this.#reserved--;
     await this.#drive(taken);
   }
 
@@ -141,7 +141,7 @@ export class RunsInHand {
     if (end === "completed" || end === "failed" || end === "aborted") this.#deps.onEnd(execution, end);
     if (end !== "lost" && end !== "released")
       this.#deps.onRun(run.flowName, end, Date.now() - run.startedAt.getTime());
-    this.#deps.onFree();
+    this.#deps.onFree(run.tenantId);
   }
 
   async #emptied(withinMs: number): Promise<void> {

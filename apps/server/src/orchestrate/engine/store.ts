@@ -1,4 +1,4 @@
-/** SQL of run, journal and wait. `claimRuns`, `fireTimers` and `requeueOf` work across tenants. */
+/** SQL of run, journal and wait. `fireTimers` and `requeueOf` work across tenants. */
 import { type Database, type Db, sql, type Tx } from "#platform/db";
 import { workerLock } from "#platform/jobs";
 import type { JournalEvent, Operator, RunStatus, StepError, WaitKind } from "./domain.ts";
@@ -23,45 +23,6 @@ export interface ClaimedRun {
   readonly deadlineAt: Date | null;
   readonly waitedMs: number;
 }
-
-/**
- * Takes up to `limit` queued runs for this worker. Tenants that have work share the limit evenly, and where it is
- * smaller than their number they take turns: the first is the one behind `after`. Priority counts within a tenant
- * only. Rows that another claimer holds are passed over.
- */
-export const claimRuns = (
-  db: Database,
-  workerId: string,
-  limit: number,
-  after: string | null,
-): Promise<ClaimedRun[]> =>
-  db.system.query<ClaimedRun>(sql`/* engine.claimRuns */
-    with recursive tenants as (
-      (select r.tenant_id from run r where r.status = 'queued' and not r.blocked order by r.tenant_id limit 1)
-      union all
-      select (select r.tenant_id from run r where r.status = 'queued' and not r.blocked and r.tenant_id > t.tenant_id order by r.tenant_id limit 1)
-      from tenants t where t.tenant_id is not null
-    ), picked as (
-      select p.tenant_id, p.id
-      from (select t.tenant_id from tenants t where t.tenant_id is not null
-            order by coalesce(t.tenant_id <= ${after}::uuid, false), t.tenant_id) q
-      cross join lateral (
-        select r.tenant_id, r.id from run r
-        where r.tenant_id = q.tenant_id and r.status = 'queued' and not r.blocked and r.available_at <= now()
-        order by r.priority desc, r.available_at
-        limit (select greatest(1, ${limit}::int / greatest(1, count(t.tenant_id)))::int from tenants t)
-        for update skip locked
-      ) p
-      limit ${limit}
-    )
-    update run r set status = 'running', lease_worker = ${workerId}, lease_epoch = r.lease_epoch + 1,
-      started_at = coalesce(r.started_at, now())
-    from picked p where r.tenant_id = p.tenant_id and r.id = p.id
-    returning r.tenant_id as "tenantId", r.id, r.flow_name as "flowName", r.flow_version as "flowVersion", r.flow_hash as "flowHash",
-      r.principal_id as "principalId", r.params, r.trigger, r.priority, r.depth, r.parent_run_id as "parentRunId",
-      r.concurrency_key as "concurrencyKey", r.lease_epoch as epoch, r.wake_seq as "wakeSeq", r.last_seq as "lastSeq",
-      r.started_at as "startedAt", r.deadline_at as "deadlineAt",
-      (extract(epoch from now() - r.available_at) * 1000)::float8 as "waitedMs"`);
 
 export interface JournalEntry {
   readonly step: string;
