@@ -10,7 +10,7 @@ import { readFile } from "node:fs/promises";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { afterAll, beforeAll, inject } from "vitest";
-import { type Database, openPostgres, overDriver, overPglite } from "#platform/db";
+import { type Database, type Driver, openPostgres, overDriver, overPglite } from "#platform/db";
 import { newId } from "#platform/kernel";
 
 export const drivers = ["pglite", "postgres"] as const;
@@ -18,6 +18,8 @@ export type DriverName = (typeof drivers)[number];
 
 export interface TestDatabase {
   readonly database: Database;
+  /** What is below it, for tests of the port itself. */
+  readonly driver: Driver;
   /** Connection string of the clone, for tests that open further connections or processes. Only on postgres. */
   readonly url: string | null;
   close(): Promise<void>;
@@ -45,8 +47,9 @@ async function cloneImage(schema: string): Promise<TestDatabase> {
   const image = new Blob([new Uint8Array(await readFile(inject("databases").image))]);
   const pglite = await PGlite.create({ loadDataDir: image });
   if (schema) await pglite.exec(schema);
-  const database = overDriver(overPglite(pglite));
-  return { database, url: null, close: () => database.close() };
+  const driver = overPglite(pglite);
+  const database = overDriver(driver);
+  return { database, driver, url: null, close: () => database.close() };
 }
 
 async function cloneTemplate(schema: string): Promise<TestDatabase> {
@@ -61,9 +64,11 @@ async function cloneTemplate(schema: string): Promise<TestDatabase> {
   await admin(`create database ${name} template template_oars`);
   if (schema) await admin(schema, name);
   const url = `${base}${name}`;
-  const database = overDriver(await openPostgres({ url, poolSize: 8 }));
+  const driver = await openPostgres({ url, poolSize: 8 });
+  const database = overDriver(driver);
   return {
     database,
+    driver,
     url,
     close: async () => {
       await database.close();

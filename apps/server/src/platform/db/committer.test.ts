@@ -105,6 +105,20 @@ describe.each(drivers)("the committer on %s", (driver) => {
     expect(seen).toEqual(["kept"]);
   });
 
+  it("[C3] tells a callback that throws to its caller, whose rows are durable all the same, and to no other", async () => {
+    const [bad, good] = [item(), item()];
+    const throws = (): never => {
+      throw new Error("a callback of the test");
+    };
+    const results = await Promise.allSettled([
+      db().committer.commit(new WriteSet().add(insertItem, bad).onCommit(throws)),
+      db().committer.commit(new WriteSet().add(insertItem, good)),
+    ]);
+    expect(results.map((r) => r.status)).toEqual(["rejected", "fulfilled"]);
+    expect(await find(bad.id)).toHaveLength(1);
+    expect(await find(good.id)).toHaveLength(1);
+  });
+
   it("writes the same set inside a caller's transaction, whole or not at all", async () => {
     const row = item();
     const set = new WriteSet().add(insertItem, row).add(bump, { tenant_id: tenant, id: newId(), epoch: 0 });

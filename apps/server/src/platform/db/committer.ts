@@ -128,9 +128,14 @@ function fenceStatements(driver: Driver, key: string | undefined): BatchStatemen
   return [{ name: "db.holdFence", text, values: [key] }];
 }
 
+/** A callback that throws is a bug of the caller who gave it, and told to that one. */
 function settle(w: Waiting): void {
-  for (const fn of w.set.callbacks) fn();
-  w.resolve({ ok: true });
+  try {
+    for (const fn of w.set.callbacks) fn();
+    w.resolve({ ok: true });
+  } catch (error) {
+    w.reject(error);
+  }
 }
 
 /** The guard that refused: drivers attach the name of the statement that failed. */

@@ -5,6 +5,7 @@
  */
 import type { PGlite, Transaction } from "@electric-sql/pglite";
 import { carryHere, createChannels } from "./channels.ts";
+import { batchesOf } from "./pglite-batch.ts";
 import type { Db, Driver, Scope } from "./port.ts";
 import type { Sql } from "./sql.ts";
 
@@ -25,6 +26,7 @@ export function overPglite(pglite: PGlite, onError: (error: Error) => void = () 
       await enter(scope, db);
       return fn(db);
     });
+  const batch = batchesOf(pglite);
   return {
     kind: "pglite",
     lanes: 1,
@@ -38,18 +40,7 @@ export function overPglite(pglite: PGlite, onError: (error: Error) => void = () 
         await pglite.exec(`vacuum (analyze) ${table}`); // takes no parameters; the name is checked
       }
     },
-    batch: async (_lane, statements) => {
-      await pglite.transaction(async (tx) => {
-        for (const s of statements) {
-          try {
-            await tx.query(s.text, s.values as unknown[]); // not written to
-          } catch (error) {
-            if (error instanceof Error) Object.assign(error, { statement: s.name });
-            throw error;
-          }
-        }
-      });
-    },
+    batch: (_lane, statements) => batch(statements),
     close: () => pglite.close(),
   };
 }

@@ -71,6 +71,7 @@ export type Scope = { readonly tenantId: string } | "system";
 export interface BatchStatement extends Sql {
   /** Stable name under which the statement may be prepared. */
   readonly name: string;
+  readonly values: readonly (string | number | null)[];
 }
 
 /** SQLSTATE of a database error, or undefined for anything else. */
@@ -85,9 +86,23 @@ export const isTransient = (error: unknown): boolean => {
   return state === "40001" || state === "40P01";
 };
 
+/**
+ * True when a prepared statement is gone or its columns are others now, as after a migration or behind a pooler:
+ * prepared again, it works.
+ */
+export const isPlanStale = (error: unknown): boolean => {
+  const state = sqlState(error);
+  if (state === "26000") return true;
+  return state === "0A000" && (error as { routine?: unknown }).routine === "RevalidateCachedQuery"; // protocol field
+};
+
+/** True when the session cannot write any more, as one of a server that became a standby. */
+export const lacksWriter = (error: unknown): boolean => sqlState(error) === "25006";
+
 /** True when the database was out of reach or out of room, so that the same work may succeed later. */
 export function isOutage(error: unknown): boolean {
   const state = sqlState(error);
+  if (lacksWriter(error)) return true;
   if (state !== undefined) return /^(08|40|53|57|58)/.test(state);
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";

@@ -1,12 +1,13 @@
 /**
  * PostgreSQL driver. Three kinds of connection: the app pool runs as role oars_app under row-level
- * security, the system pool and the committer's lanes as role oars_system. Statements of one transaction
- * are pipelined: sent without awaiting each, so a batch costs one round trip.
+ * security, the system pool and the committer's lanes (postgres-lanes.ts) as role oars_system. What opens a
+ * transaction is pipelined: sent without awaiting it, so that it costs no round trip of its own.
  */
 import pg from "pg";
 import { createChannels } from "./channels.ts";
-import type { BatchStatement, Db, Driver, Scope } from "./port.ts";
+import { type Db, type Driver, lacksWriter, type Scope } from "./port.ts";
 import { carryOverPostgres } from "./postgres-channels.ts";
+import { openLanes } from "./postgres-lanes.ts";
 import type { Sql } from "./sql.ts";
 
 export interface PostgresOptions {
@@ -23,6 +24,8 @@ const types = {
 } as unknown as pg.CustomTypesConfig; // pg's type names an overload set that a plain function cannot state
 
 const guards = "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000";
+/** A peer that is gone without a word is noticed while nothing is asked of it. */
+const alive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 /** The committer only touches rows by key; a plan made while tables are small must stay right when they grow. */
 const byKey = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
 
@@ -35,19 +38,33 @@ export async function openPostgres(options: PostgresOptions): Promise<Driver> {
       types,
       options: `-c role=${role} ${guards}`,
       pipeline: true,
+      ...alive,
     } as pg.PoolConfig); // `pipeline` is newer than the type package
     made.on("error", onError);
+    // While it is lent out the pool does not hear it, and an error that nobody hears ends the process. Whoever
+    // has the connection learns of it from the next statement.
+    made.on("connect", (client) => client.on("error", () => {}));
     return made;
   };
   const app = pool("oars_app", options.poolSize);
   const system = pool("oars_system", Math.max(2, options.poolSize >> 1));
-  const lanes = await openLanes(options, options.lanes ?? 2, onError);
+  const lanesCount = options.lanes ?? 2;
+  const lanes = await openLanes({
+    count: lanesCount,
+    config: {
+      connectionString: options.url,
+      options: `-c role=oars_system ${guards} ${byKey}`,
+      connectionTimeoutMillis: 10_000,
+      ...alive,
+    },
+    onError,
+  });
 
   const query = async <Row>(statement: Sql) => (await system.query(toQuery(statement))).rows as Row[];
 
   return {
     kind: "postgres",
-    lanes: lanes.count,
+    lanes: lanesCount,
     batch: lanes.batch,
     tidy: async () => {}, // autovacuum does it
     channels: createChannels(carryOverPostgres({ url: options.url, query, onError }), onError),
@@ -94,6 +111,7 @@ async function transaction<T>(pool: pg.Pool, scope: Scope, fn: (db: Db) => Promi
     await client.query("commit");
     return result;
   } catch (error) {
+    if (lacksWriter(error)) broken = error as Error; // a database error
     await client.query("rollback").catch((cause: Error) => {
       broken = cause;
     });
@@ -117,68 +135,4 @@ async function snapshot<T>(pool: pg.Pool, scope: Scope, fn: (db: Db) => Promise<
       (error: Error) => client.release(error),
     );
   }
-}
-
-interface Lanes {
-  readonly count: number;
-  batch(lane: number, statements: readonly BatchStatement[]): Promise<void>;
-  close(): Promise<void>;
-}
-
-async function openLanes(
-  options: PostgresOptions,
-  count: number,
-  onError: (e: Error) => void,
-): Promise<Lanes> {
-  const open = async (): Promise<pg.Client> => {
-    const client = new pg.Client({
-      connectionString: options.url,
-      types,
-      options: `-c role=oars_system ${guards} ${byKey}`,
-      pipeline: true,
-    } as pg.ClientConfig); // `pipeline` is newer than the type package
-    client.on("error", onError);
-    await client.connect();
-    return client;
-  };
-  const clients: (pg.Client | undefined)[] = await Promise.all(Array.from({ length: count }, open));
-  return {
-    count,
-    batch: async (lane, statements) => {
-      const client = clients[lane] ?? (await open());
-      clients[lane] = client;
-      try {
-        await pipelined(client, statements);
-      } catch (error) {
-        if (!(error instanceof pg.DatabaseError)) {
-          clients[lane] = undefined; // the connection is gone: the next batch opens another
-          client.end().catch(() => {});
-        }
-        throw error;
-      }
-    },
-    close: async () => {
-      await Promise.all(clients.map((c) => c?.end()));
-    },
-  };
-}
-
-/** begin, statements, commit on the wire at once. After an error the server skips to the end and rolls back. */
-async function pipelined(client: pg.Client, statements: readonly BatchStatement[]): Promise<void> {
-  const stream = (client as unknown as { connection: { stream: { cork(): void; uncork(): void } } })
-    .connection.stream; // not in the types
-  stream.cork();
-  const sent: Promise<unknown>[] = [client.query("begin")];
-  for (const s of statements) {
-    sent.push(client.query({ name: s.name, text: s.text, values: s.values as unknown[] })); // pg does not write to it
-  }
-  sent.push(client.query("commit"));
-  stream.uncork();
-  const results = await Promise.allSettled(sent);
-  const failed = results.findIndex((r) => r.status === "rejected");
-  if (failed < 0) return;
-  const { reason } = results[failed] as PromiseRejectedResult; // found by status
-  const statement = statements[failed - 1];
-  if (statement && reason instanceof Error) Object.assign(reason, { statement: statement.name });
-  throw reason;
 }

@@ -132,7 +132,7 @@ function column(type: ColumnType, name: string, rows: readonly AnyRow[]): string
 
 /** The statement that writes these rows of one kind. */
 export function toStatement(write: AnyWrite, rows: readonly AnyRow[]): BatchStatement {
-  const values: unknown[] = write.columns.map(([name, type]) => column(type, name, rows));
+  const values: (string | number)[] = write.columns.map(([name, type]) => column(type, name, rows));
   if (write.guard) values.push(rows.length);
   return { name: write.name, text: write.text, values };
 }
