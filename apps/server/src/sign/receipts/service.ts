@@ -12,7 +12,7 @@ import {
   type TrustDocument,
   verifyReceipt,
 } from "@oars/receipts";
-import { createNodeCrypto, signReceipt } from "@oars/receipts/node";
+import { createNodeCrypto, type SignedReceipt, signReceiptAside } from "@oars/receipts/node";
 import type { Database, Tx, WriteSet } from "#platform/db";
 import { type Clock, isUuid, newId, OarsError, parseId, sha256 } from "#platform/kernel";
 import type { Vault } from "#platform/vault";
@@ -115,8 +115,10 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
       const receiptId = draft.receiptId ?? newId();
       const at = deps.clock.now();
       const texts = disclosuresFor(draft, randomText);
-      const signed = sign(keys, draft, { receiptId, nonce: randomText(), at, texts });
-      const disclosures = await sealDisclosures(draft, receiptId, texts, within);
+      const [signed, disclosures] = await Promise.all([
+        sign(keys, draft, { receiptId, nonce: randomText(), at, texts }),
+        sealDisclosures(draft, receiptId, texts, within),
+      ]);
       into.add(insertReceipt, {
         ...facetsOf(draft),
         id: receiptId,
@@ -165,11 +167,11 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
   };
 }
 
-function sign(
+async function sign(
   keys: TenantSigners,
   draft: ReceiptDraft,
   made: { receiptId: string; nonce: string; at: Date; texts: readonly string[] },
-): ReturnType<typeof signReceipt> {
+): Promise<SignedReceipt> {
   const digests = made.texts.map((text) => disclosureDigest(text, sha256)).sort(); // the order tells nothing
   const envelope = { ...made, digests, issuer: keys.issuer, log: keys.origin };
   const body = toBody(draft, envelope);
@@ -178,7 +180,7 @@ function sign(
     const list = problems.map(({ path, message }) => `${path} ${message}`).join("; ");
     throw new TypeError(`the draft of a ${draft.type} receipt does not fit: ${list}`);
   }
-  return signReceipt(body, keys.receipt.privateKey, keys.receipt.kid);
+  return signReceiptAside(body, keys.receipt.privateKey, keys.receipt.kid);
 }
 
 const uuidOf = (kind: "run" | "action" | "principal", id: string | null | undefined): string | null =>
