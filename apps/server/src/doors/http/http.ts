@@ -9,14 +9,17 @@ import { routes } from "./routes.ts";
 import { createServer } from "./server.ts";
 import type { Services } from "./services.ts";
 
-export interface HttpDeps extends Omit<Services, "streams" | "access"> {
-  readonly config: Pick<Config["http"], "corsOrigins" | "bodyLimit" | "rateLimit">;
+export interface HttpDeps extends Omit<Services, "streams" | "access" | "metricsToken"> {
+  readonly config: Pick<Config["http"], "corsOrigins" | "bodyLimit" | "rateLimit"> &
+    Partial<Pick<Config["http"], "maxRequests" | "metricsToken" | "tenantPerSecond" | "trustedProxies">>;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, "httpRequests" | "httpDuration">;
   readonly access: Services["access"] & Pick<Access, "authenticate">;
   readonly idempotency: Pick<Idempotency, "reserve" | "complete" | "release">;
   /** Of event streams: heartbeats each 15 s, and 10 s for a client to take what was sent, when absent. */
   readonly timing?: StreamTiming;
+  /** Whether the process can take on more work; always, when absent. */
+  readonly isOverloaded?: () => boolean;
 }
 
 const defaultTiming: StreamTiming = { heartbeatMs: 15_000, stallMs: 10_000 };
@@ -28,17 +31,21 @@ const defaultTiming: StreamTiming = { heartbeatMs: 15_000, stallMs: 10_000 };
 export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   const closing = new AbortController();
   const streams = { timing: deps.timing ?? defaultTiming, closing: closing.signal };
-  const { config, logger, metrics, idempotency, timing: _, ...services } = deps;
+  const { config, logger, metrics, idempotency, timing: _, isOverloaded, ...services } = deps;
   const app = await createServer<Services>({
     config,
     log: logger,
     metrics,
     access: deps.access,
     idempotency,
-    services: { ...services, streams },
+    services: { ...services, streams, metricsToken: config.metricsToken?.reveal() ?? null },
     routes,
+    ...(isOverloaded === undefined ? {} : { isOverloaded }),
   });
-  app.addHook("preClose", async () => closing.abort());
+  app.addHook("preClose", async () => {
+    closing.abort();
+    services.runs.stopAnswering();
+  });
   const document = openApiOf(routes, { version: deps.version });
   await serveDocumentation(app, document);
   await app.ready();

@@ -50,6 +50,11 @@ function operation<S>(route: Route<S>, schema: SchemaOf): JsonObject {
     ...parametersOf(route.params, "path", schema),
     ...parametersOf(route.query, "query", schema),
     ...(route.idempotency === undefined ? [] : [idempotencyHeader]),
+    ...(route.headers ?? []).map(({ example, ...header }) => ({
+      ...header,
+      in: "header",
+      schema: { type: "string", examples: [example] },
+    })),
   ];
   const permission = isPermission(route.access) ? `Needs the permission \`${route.access}\`.` : "";
   const description = [route.description ?? "", permission].filter(Boolean).join("\n\n");

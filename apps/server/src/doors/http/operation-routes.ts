@@ -1,5 +1,7 @@
+import { timingSafeEqual } from "node:crypto";
 import { health, liveness } from "@oars/contract";
 import type { FastifyReply } from "fastify";
+import { OarsError, sha256 } from "#platform/kernel";
 import type { HealthReport, Services } from "./services.ts";
 import { route, type ServiceRoute } from "./services.ts";
 
@@ -13,6 +15,10 @@ async function readiness({ health: check, version }: Services, reply: FastifyRep
     .header("content-type", "application/json; charset=utf-8")
     .send(JSON.stringify({ ready: report.ready, version, checks: report.checks }));
 }
+
+/** Compares in a time that tells nothing: digests have one length. */
+const isBearer = (authorization: string | undefined, token: string): boolean =>
+  timingSafeEqual(sha256(authorization ?? ""), sha256(`Bearer ${token}`));
 
 const readyAnswer = { status: 200, body: health } as const;
 const notReady = [{ status: 503, body: health, description: "Not ready" }] as const;
@@ -56,9 +62,12 @@ export const operationRoutes: readonly ServiceRoute[] = [
     access: "anonymous",
     tag,
     summary: "Prometheus metrics",
+    description: "Needs `Authorization: Bearer` with the value of `OARS_METRICS_TOKEN` where that is set.",
     unlimited: true,
     answer: { status: 200, type: "text/plain" },
-    handle: async ({ registry }, { reply }) => {
+    handle: async ({ registry, metricsToken }, { request, reply }) => {
+      if (metricsToken !== null && !isBearer(request.headers.authorization, metricsToken))
+        throw new OarsError("AUTH_REQUIRED");
       await reply.header("content-type", registry.contentType).send(await registry.metrics());
     },
   }),

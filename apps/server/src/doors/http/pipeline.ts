@@ -1,13 +1,16 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type IdempotencyKeys, idempotencyKeyOf, underKey } from "./idempotency.ts";
 import { inputReader } from "./input.ts";
+import type { RateLimits } from "./rate-limit.ts";
 import type { Answer, Context, Route } from "./route.ts";
+
+type TenantLimit = Pick<RateLimits, "countTenant">;
 
 /**
  * What happens to an admitted request: read and check its input, run the handler once (under its
  * Idempotency-Key where the route keeps one), send the answer. Everything that can be is made ahead.
  */
-export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys) {
+export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys, limits: TenantLimit) {
   const read = inputReader(route);
   const send = sender(route.answer);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
@@ -22,16 +25,15 @@ export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys)
       idempotencyKey,
       request,
       reply,
+      countTenant: limits.countTenant,
     };
-    const run = async (): Promise<unknown> => route.handle(services, context);
-    const body =
-      route.idempotency === "door" && idempotencyKey !== undefined
-        ? await underKey(
-            keys,
-            { route, caller: context.caller, key: idempotencyKey, input, request, reply },
-            run,
-          )
-        : await run();
+    const body = await (route.idempotency === "door" && idempotencyKey !== undefined
+      ? underKey(
+          keys,
+          { route, caller: context.caller, key: idempotencyKey, input, request, reply },
+          async () => route.handle(services, context),
+        )
+      : route.handle(services, context));
     if (reply.sent) return reply;
     return send(reply, body);
   };

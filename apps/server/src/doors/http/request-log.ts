@@ -5,15 +5,11 @@ import type { Metrics } from "#platform/telemetry";
 export type RequestMetrics = Pick<Metrics, "httpRequests" | "httpDuration">;
 
 /**
- * Echoes the request id and writes one line per request, with the route's pattern and not its path: paths
- * and queries hold names. The request id is on every line that the request's logger writes.
+ * Writes one line per request, with the route's pattern and not its path: paths and queries hold names. The
+ * request id is on every line that the request's logger writes.
  */
 export function useRequestLog(app: FastifyInstance, metrics: RequestMetrics): void {
-  app.addHook("onRequest", async (request, reply) => {
-    reply.header("x-request-id", request.id);
-    reply.header("cache-control", "no-store");
-  });
-  app.addHook("onResponse", async (request, reply) => {
+  app.addHook("onResponse", (request, reply, done) => {
     const quiet = request.routeOptions.config.quiet === true && reply.statusCode < 400;
     const route = request.routeOptions.url ?? "none";
     metrics.httpRequests.with(request.method, route, String(reply.statusCode)).inc();
@@ -28,6 +24,7 @@ export function useRequestLog(app: FastifyInstance, metrics: RequestMetrics): vo
       },
       "request",
     );
+    done();
   });
 }
 

@@ -25,10 +25,18 @@ export interface Context<P, Q, B> {
   readonly idempotencyKey: string | undefined;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+  /** Counts a request whose tenant shows late against that tenant's rate. Throws REQUEST_RATE_LIMITED. */
+  readonly countTenant: (tenantId: string) => void;
 }
 
 /** What a body may be sent as. `raw` keeps the exact bytes of any type, for signatures over them. */
 export type BodyForm = "json" | "json-or-yaml" | "raw";
+
+export interface RequestHeader {
+  readonly name: string;
+  readonly description: string;
+  readonly example: string;
+}
 
 export interface RouteSpec<S, P, Q, B> {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -56,8 +64,14 @@ export interface RouteSpec<S, P, Q, B> {
   readonly idempotency?: "door" | "service";
   /** What is kept of an answer for replay, where the answer holds something shown once. */
   readonly replayable?: (body: unknown) => unknown;
-  /** Not counted by the rate limit. */
+  /** Not counted by the rate limit, and never refused for want of room. */
   readonly unlimited?: true;
+  /** Refused first when the process has too much to do. */
+  readonly startsWork?: true;
+  /** An anonymous request that proves itself: one that fails to is counted by its peer address, no other is. */
+  readonly signed?: true;
+  /** Request headers that say how to answer, for the document. */
+  readonly headers?: readonly RequestHeader[];
   /** Calls one service function. Its result is the JSON body, unless it answered through `reply` itself. */
   handle(services: S, context: Context<P, Q, B>): unknown;
 }

@@ -10,11 +10,13 @@ import {
 } from "@oars/contract";
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
+import { isEnded } from "#orchestrate/engine";
 import type { RunView } from "#orchestrate/runs";
 import { OarsError } from "#platform/kernel";
 import { streamEvents } from "./event-stream.ts";
 import { afterId, pageOfRows } from "./page.ts";
 import { route, type ServiceRoute } from "./services.ts";
+import { jsonType, linkRun, preferHeader, requireOutput, waitOf, whenGone } from "./sync-answer.ts";
 import { idOf, shown } from "./wire-id.ts";
 
 const tag = "runs";
@@ -33,12 +35,30 @@ export const runRoutes: readonly ServiceRoute[] = [
     access: "runs:start",
     tag,
     summary: "Start a run",
-    description: "The run is durable before this answers.",
+    description:
+      "The run is durable before this answers. With `respond: sync` (10 s) or `Prefer: wait=N` the answer waits for its end: 200 with its output, 422 when it failed, 202 when it goes on after that time or was not waited for.",
     body: startRunRequest,
-    answer: { status: 202, body: run },
+    startsWork: true,
+    headers: [preferHeader],
+    answer: { status: 202, body: run, description: "Accepted; `location` is the run" },
+    otherAnswers: [{ status: 200, body: run, description: "Completed" }],
     idempotency: "service",
-    handle: async ({ runs }, { caller, body, idempotencyKey }) =>
-      toRun(await runs.start(caller, { ...body, idempotencyKey })),
+    handle: async ({ runs }, { caller, body: { respond, ...start }, idempotencyKey, request, reply }) => {
+      const withinMs = waitOf(request, reply, respond === "sync");
+      const begun = { ...start, idempotencyKey };
+      const view = await (withinMs === 0
+        ? runs.start(caller, begun)
+        : runs.answer(caller, begun, { withinMs, gone: whenGone(reply) }));
+      if (withinMs === 0 || !isEnded(view.status)) {
+        linkRun(reply, view.id, "location");
+        return toRun(view);
+      }
+      requireOutput(view.id, view, true);
+      return reply
+        .code(200)
+        .header("content-type", jsonType)
+        .send(JSON.stringify(toRun(view)));
+    },
   }),
   route({
     method: "GET",

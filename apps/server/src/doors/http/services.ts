@@ -40,8 +40,11 @@ export interface Services {
   readonly secrets: Secrets;
   readonly connectors: Pick<Connectors, "put" | "list" | "find">;
   readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
-  readonly flows: Pick<Flows, "validate" | "publish" | "list" | "find">;
-  readonly runs: Pick<Runs, "start" | "find" | "list" | "abort" | "events" | "eventList">;
+  readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
+  readonly runs: Pick<
+    Runs,
+    "start" | "answer" | "stopAnswering" | "find" | "list" | "abort" | "events" | "eventList"
+  >;
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
   readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;
@@ -49,6 +52,8 @@ export interface Services {
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly scheduler: Pick<Scheduler, "list" | "runNow">;
   readonly health: () => Promise<HealthReport>;
+  /** What `/metrics` asks for; null: nothing. */
+  readonly metricsToken: string | null;
   readonly registry: Pick<Registry, "metrics" | "contentType">;
   /** The tenant whose keys `/.well-known/jwks.json` shows when the request names none. */
   readonly firstTenantId: string;

@@ -10,9 +10,13 @@ import type { Receipts } from "#sign/receipts";
 export interface RunsDeps {
   readonly db: Database;
   readonly flows: Pick<Flows, "compiled" | "resolve">;
-  readonly engine: Pick<Engine, "accept" | "surrender" | "wake" | "watch">;
+  readonly engine: Pick<Engine, "accept" | "expectEnd" | "holds" | "rouse" | "surrender" | "watch">;
   readonly actions: Pick<Actions, "cancelOf">;
   readonly receipts: Pick<Receipts, "add">;
   readonly outbox: Pick<Outbox, "emit">;
+  /** Starts that may wait for their run's end at once. */
+  readonly maxAnswers: number;
+  /** An operator ended a run of this flow. */
+  readonly onAborted: (flow: string) => void;
   readonly whoIs: (tenantId: string, principalId: string) => Promise<Caller>;
 }

@@ -1,3 +1,4 @@
+export type { AnswerOptions, TriggeredAnswer } from "./answer.ts";
 export type { RunsDeps } from "./deps.ts";
 export type { RunEvent } from "./events.ts";
 export type { RunView, RunWithSteps } from "./read.ts";

@@ -3,7 +3,7 @@ import { type Caller, requirePermission } from "#platform/access";
 import { digestOf, newId, OarsError, sha256 } from "#platform/kernel";
 import type { RunsDeps } from "./deps.ts";
 import { type RunView, readRun, toView } from "./read.ts";
-import { findStarted } from "./store.ts";
+import { findStarted, type StoredRun } from "./store.ts";
 
 export interface RunStart {
   readonly flow: string;
@@ -25,7 +25,12 @@ export interface TriggeredStart {
   readonly startKey: Uint8Array | null;
 }
 
-export async function startRun(deps: RunsDeps, caller: Caller, start: RunStart): Promise<RunView> {
+export async function startRun(
+  deps: RunsDeps,
+  caller: Caller,
+  start: RunStart,
+  id: string = newId(),
+): Promise<RunView> {
   requirePermission(caller, "runs:start");
   const version = await deps.flows.resolve(caller.tenantId, start.flow, start.version);
   const flow = await deps.flows.compiled(caller.tenantId, version.hash);
@@ -36,7 +41,6 @@ export async function startRun(deps: RunsDeps, caller: Caller, start: RunStart):
   const startDigest = sha256(
     digestOf([start.flow, start.version ?? null, start.params, start.labels ?? null]),
   );
-  const id = newId();
   const accepted = await deps.engine.accept(
     {
       tenant_id: caller.tenantId,
@@ -92,9 +96,19 @@ export async function startTriggered(
   deps: RunsDeps,
   start: TriggeredStart,
 ): Promise<{ runId: string; duplicate: boolean }> {
+  const id = newId();
+  const first = await beginTriggered(deps, start, id);
+  return { runId: first?.id ?? id, duplicate: first !== undefined };
+}
+
+/** Starts the run under this id, or answers with the first one under its start key. */
+export async function beginTriggered(
+  deps: RunsDeps,
+  start: TriggeredStart,
+  id: string,
+): Promise<StoredRun | undefined> {
   const { flow, tenantId, startKey } = start;
   const params = checkedParams(flow, start.params);
-  const id = newId();
   const accepted = await deps.engine.accept(
     {
       tenant_id: tenantId,
@@ -113,8 +127,8 @@ export async function startTriggered(
     },
     flow,
   );
-  if (accepted) return { runId: id, duplicate: false };
+  if (accepted) return undefined;
   const first = startKey && (await deps.db.read(tenantId, (db) => findStarted(db, tenantId, startKey)));
   if (!first) throw new OarsError("SERVER_BUSY", { seconds: 1 });
-  return { runId: first.id, duplicate: true };
+  return first;
 }

@@ -1,9 +1,4 @@
-export {
-  createTriggers,
-  type Delivery,
-  registerWebhooks,
-  type Triggers,
-  type TriggersDeps,
-} from "./service.ts";
+export type { Delivery } from "./delivery.ts";
+export { createTriggers, type Triggers, type TriggersDeps } from "./service.ts";
 export { sign } from "./signature.ts";
 export type { Webhook } from "./store.ts";

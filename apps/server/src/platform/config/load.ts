@@ -30,13 +30,26 @@ export interface Config {
     readonly corsOrigins: readonly string[];
     readonly bodyLimit: number;
     readonly rateLimit: { readonly enabled: boolean; readonly windowMs: number; readonly max: number };
+    /** Requests of one tenant in a second; 0: any number. */
+    readonly tenantPerSecond: number;
+    /** Address blocks whose `X-Forwarded-For` is believed. */
+    readonly trustedProxies: readonly string[];
+    /** What `/metrics` asks for; null: nothing. */
+    readonly metricsToken: Secret<string> | null;
+    /** Requests under way at once. */
+    readonly maxRequests: number;
   };
   readonly store:
     | { readonly kind: "pglite"; readonly dataDir: string }
     | { readonly kind: "postgres"; readonly url: Secret<string>; readonly poolSize: number };
   /** Null in development where nothing is set: `loadOrCreateKeys` then keeps one in the data directory. */
   readonly keys: { readonly dataEncryption: Secret<Uint8Array> | null; readonly jwt: Secret<string> | null };
-  readonly limits: { readonly maxConcurrency: number; readonly defaultMaxParallel: number };
+  readonly limits: {
+    readonly maxConcurrency: number;
+    readonly defaultMaxParallel: number;
+    /** Starts that wait for their run's end at once. */
+    readonly maxSyncAnswers: number;
+  };
   readonly egressAllow: readonly string[];
   readonly logOrigin: string;
   /** Legal, but to be said at start. */
@@ -209,10 +222,18 @@ function assemble(v: Values, warnings: readonly string[]): Config {
         windowMs: v.OARS_RATE_LIMIT_WINDOW_MS,
         max: v.OARS_RATE_LIMIT_MAX,
       },
+      tenantPerSecond: v.OARS_RATE_LIMIT_TENANT_PER_SECOND,
+      trustedProxies: v.OARS_TRUSTED_PROXIES,
+      metricsToken: v.OARS_METRICS_TOKEN,
+      maxRequests: v.OARS_MAX_REQUESTS,
     },
     store: storeOf(v),
     keys: { dataEncryption: v.OARS_DATA_ENCRYPTION_KEY, jwt: v.OARS_JWT_SECRET },
-    limits: { maxConcurrency: v.OARS_MAX_CONCURRENCY, defaultMaxParallel: v.OARS_DEFAULT_MAX_PARALLEL },
+    limits: {
+      maxConcurrency: v.OARS_MAX_CONCURRENCY,
+      defaultMaxParallel: v.OARS_DEFAULT_MAX_PARALLEL,
+      maxSyncAnswers: v.OARS_MAX_SYNC_ANSWERS,
+    },
     egressAllow: v.OARS_EGRESS_ALLOW,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host,
     warnings,

@@ -30,6 +30,9 @@ const words = new Map([
 export const text = (type: string, shape: RegExp = /^[^\0]+$/): Reader<string> =>
   reader(type, (value) => (shape.test(value) ? value : undefined));
 
+export const secretText = (type: string, shape: RegExp): Reader<Secret<string>> =>
+  reader(type, (value) => (shape.test(value) ? new Secret(value) : undefined));
+
 export const oneOf = <const T extends string>(...choices: readonly T[]): Reader<T> =>
   reader(choices.map((c) => `\`${c}\``).join(" or "), (value) => choices.find((c) => c === value));
 

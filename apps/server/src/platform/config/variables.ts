@@ -136,6 +136,35 @@ export const variables = {
     aliases: ["WAF_RATE_LIMIT_MAX_REQUESTS"],
     description: "Requests that one caller may make in a window (1800 a minute is 30 a second).",
   }),
+  OARS_RATE_LIMIT_TENANT_PER_SECOND: always(read.whole(0, 1_000_000), "0", {
+    group: "HTTP",
+    description:
+      "Requests and signed deliveries of one tenant that this process takes in a second, all callers together, whether or not rates of callers are limited. 0 sets no limit.",
+  }),
+  OARS_TRUSTED_PROXIES: always(read.addressBlocks, "", {
+    group: "HTTP",
+    description:
+      "Address blocks of proxies before this server. Of a request that comes from one of them, `X-Forwarded-For` says who sent it; from anybody else that header counts for nothing.",
+  }),
+  OARS_METRICS_TOKEN: sometimes(
+    read.secretText("at least 16 characters without spaces", /^\S{16,}$/),
+    "`/metrics` answers anybody who reaches it",
+    {
+      group: "HTTP",
+      secret: true,
+      description: "Bearer token without which `/metrics` tells nothing.",
+    },
+  ),
+  OARS_MAX_REQUESTS: always(read.whole(16, 100_000), "2000", {
+    group: "Limits",
+    description:
+      "Requests under way in this process before it answers 503 with `Retry-After` to those that start work. A quarter more is kept for those that look and operate. Health and metrics always answer.",
+  }),
+  OARS_MAX_SYNC_ANSWERS: always(read.whole(0, 100_000), "1000", {
+    group: "Limits",
+    description:
+      "Starts that may wait for the end of their run at once. Beyond it they are refused with 503.",
+  }),
 
   OARS_STORE: always(read.oneOf("pglite", "postgres"), "pglite", {
     group: "Store",

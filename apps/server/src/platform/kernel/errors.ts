@@ -123,8 +123,15 @@ export const errorCatalogue = {
 
   RUN_NOT_FOUND: spec(404, "never", "There is no such run."),
   RUN_PARAMS_INVALID: spec(422, "never", "The parameters do not fit the flow; see `errors`."),
+  RUN_FAILED: spec(422, "never", "The run failed with {reason}; repeating the request gives the same answer."),
+  RUN_ABORTED: spec(409, "never", "The run was ended before it had an output: {reason}."),
   RUN_ENDED: spec(409, "never", "The run is {state} already."),
   RUN_STATE_CONFLICT: spec(409, "never", "The run is {state}; to {command} it must be {needed}."),
+  RUN_HAS_PARENT: spec(
+    409,
+    "never",
+    "The run was a step of {parent}, which knows of its failure: retry that step there.",
+  ),
   STEP_NOT_FOUND: spec(404, "never", "The run's flow has no step {step}."),
   STEP_STATE_CONFLICT: spec(409, "never", "Step {step} is {state}; to {command} it must be {needed}."),
   STEP_NOT_SKIPPABLE: spec(
@@ -158,6 +165,7 @@ export const errorCatalogue = {
   ),
 
   WEBHOOK_NOT_FOUND: spec(404, "never", "There is no webhook {slug}."),
+  WEBHOOK_GONE: spec(410, "never", "Webhook {slug} was given up by its flow; stop sending to it."),
   WEBHOOK_SIGNATURE_MISSING: spec(
     401,
     "never",
