@@ -17,6 +17,9 @@ const bodyOf = (source: FlowText): Pick<Call, "body" | "contentType"> =>
   typeof source === "string" ? { body: source, contentType: "application/yaml" } : { body: source };
 
 export const createFlows = (transport: Transport) => ({
+  /** JSON Schema of definitions, for editors; needs no credentials. */
+  schema: (options?: CallOptions): Promise<Record<string, unknown>> =>
+    transport.json({ method: "GET", path: "/v1/schemas/flow.json", options }),
   /** Every problem at once; resolves for invalid definitions too. */
   validate: (source: FlowText, options?: CallOptions): Promise<FlowValidation> =>
     transport.json({ method: "POST", path: "/v1/flows/validate", ...bodyOf(source), options }),

@@ -33,6 +33,7 @@ describe("every call", () => {
     "GET /v1/policies": (c) => c.policies.list().page(),
     "GET /v1/policies/x": (c) => c.policies.get("x"),
     "POST /v1/policies/x/publish": (c) => c.policies.publish("x"),
+    "GET /v1/schemas/flow.json": (c) => c.flows.schema(),
     "POST /v1/flows/validate": (c) => c.flows.validate("a"),
     "POST /v1/flows": (c) => c.flows.publish("a"),
     "GET /v1/flows": (c) => c.flows.list().page(),

@@ -12,6 +12,7 @@ export function addFlow(program: Command, host: CommandHost): void {
   const flow = addGroup(program, "flow", "Flows, written in YAML or JSON");
   addCommand(flow, host, "validate <file>", "Check a definition; nothing is stored", validate);
   addCommand(flow, host, "publish <file>", "Publish a version, which then never changes", publish);
+  addCommand(flow, host, "schema", "Print the JSON Schema of definitions, for editors", schema);
   pageOptions(addCommand(flow, host, "list", "List flows", list));
   addCommand(flow, host, "show <name>", "Show a flow as it was published", show).option(
     "--flow-version <version>",
@@ -36,6 +37,11 @@ async function publish(session: Session, _options: object, file: string): Promis
       `Try next: oars run start ${version.flow}\n`,
     ].join(""),
   );
+}
+
+async function schema(session: Session): Promise<void> {
+  const found = await (await session.client()).flows.schema();
+  session.show(found, () => `${JSON.stringify(found, null, 2)}\n`);
 }
 
 async function list(session: Session, options: PageOptions): Promise<void> {

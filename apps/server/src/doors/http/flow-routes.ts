@@ -25,6 +25,22 @@ const toFlow = <F extends FlowVersion>({ tenantId: _, flowId: __, name, ...f }: 
 
 export const flowRoutes: readonly ServiceRoute[] = [
   route({
+    method: "GET",
+    path: "/v1/schemas/flow.json",
+    access: "anonymous",
+    tag,
+    summary: "The JSON Schema of flow definitions",
+    description:
+      "For editors: draft 2020-12, with the inputs of the step kinds of this server. Put `# yaml-language-server: $schema=URL` on top of a YAML file.",
+    answer: { status: 200, type: "application/schema+json", body: z.record(z.string(), z.unknown()) },
+    handle: async ({ flows }, { reply }) => {
+      await reply
+        .header("content-type", "application/schema+json; charset=utf-8")
+        .header("cache-control", "public, max-age=300")
+        .send(JSON.stringify(flows.schema()));
+    },
+  }),
+  route({
     method: "POST",
     path: "/v1/flows/validate",
     access: "flows:read",

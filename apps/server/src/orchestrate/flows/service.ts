@@ -4,6 +4,7 @@ import type { Database, Db, Tx } from "#platform/db";
 import { digestOf, newId, OarsError } from "#platform/kernel";
 import { compileFlow } from "./compile.ts";
 import type { CompiledFlow } from "./compiled-flow.ts";
+import { editorSchema } from "./editor-schema.ts";
 import { loadShelf } from "./flow-shelf.ts";
 import { createRecent } from "./recent.ts";
 import { compareVersions } from "./semver.ts";
@@ -46,6 +47,8 @@ export interface FlowPage {
 }
 
 export interface Flows {
+  /** JSON Schema of definitions, for editors: with the step kinds of this server. */
+  schema(): Readonly<Record<string, unknown>>;
   /** Everything that is wrong with a source, held against the flows of the tenant, or its definition and hash. */
   validate(tenantId: string, source: FlowSourceInput): Promise<Validation>;
   /**
@@ -81,7 +84,10 @@ export function createFlows(deps: FlowsDeps): Flows {
       ? opened.validation()
       : db.read(tenantId, (reader) => validateIn(reader, tenantId, opened));
 
+  const schema = editorSchema(kinds);
+
   return {
+    schema: () => schema,
     validate: (tenantId, source) => check(tenantId, openDefinition(source, kinds)),
     async publish(caller, source) {
       requirePermission(caller, "flows:publish");

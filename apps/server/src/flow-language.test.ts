@@ -1,0 +1,80 @@
+/** The examples of the flow language: every construct, published and, where no person is needed, run. */
+import { readdir, readFile } from "node:fs/promises";
+import { flowDefinition } from "@oars/contract";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { z } from "zod";
+import { drivers } from "#testing";
+import { startTestApi, type TestApi } from "./testing/api.ts";
+import { reach } from "./testing/stage.ts";
+
+const folder = new URL("../../../examples/flow-language/", import.meta.url);
+const read = (name: string): Promise<string> => readFile(new URL(name, folder), "utf8");
+
+interface Start {
+  readonly flow: string;
+  readonly params: Record<string, unknown>;
+  readonly output: unknown;
+  readonly signal?: unknown;
+  readonly answer?: unknown;
+}
+
+const files = (await readdir(folder)).filter((name) => name.endsWith(".yaml"));
+/** A flow that others run comes first. */
+const order = files.toSorted((a, b) => Number(b.includes("child")) - Number(a.includes("child")));
+const starts = JSON.parse(await read("starts.json")) as Start[];
+const alone = starts.filter(({ signal, answer }) => signal === undefined && answer === undefined);
+
+describe("the examples of the flow language", () => {
+  it("use every field and every choice that the language has", async () => {
+    const text = (await Promise.all(files.map(read))).join("\n");
+    const words = new Set(text.match(/[A-Za-z][\w-]*/g));
+    const wanted = new Set<string>();
+    JSON.stringify(z.toJSONSchema(flowDefinition), (key, value) => {
+      if (key === "properties") for (const name of Object.keys(value)) wanted.add(name);
+      return value;
+    });
+    expect(wanted.size).toBeGreaterThan(50);
+    expect([...wanted].filter((name) => !words.has(name))).toEqual([]);
+  });
+
+  it("have a start each, but for the flow that another one runs", async () => {
+    const names = await Promise.all(files.map(async (file) => parse(await read(file)).flow));
+    expect(starts.map(({ flow }) => flow).sort()).toEqual(names.filter((name) => name !== "greeting").sort());
+  });
+});
+
+describe.each(drivers)("the examples of the flow language on %s", (driver) => {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await startTestApi(driver);
+  });
+  afterAll(() => api?.close());
+
+  it("are valid for editors too, whose schema anybody may read", async () => {
+    const answered = await api.ask("GET", "/v1/schemas/flow.json", undefined, { key: "" });
+    expect(answered.headers.get("content-type")).toContain("application/schema+json");
+    const check = new Ajv2020({ strict: false }).compile(answered.json);
+    for (const file of files) {
+      check(parse(await read(file)));
+      expect(check.errors, file).toBeNull();
+    }
+    expect(check({ ...parse(await read("gate.yaml")), gates: 1 })).toBe(false);
+  });
+
+  it("are published, those that others run first", async () => {
+    const { flows, admin } = api.app;
+    for (const file of order) {
+      const text = await read(file);
+      expect((await flows.validate(admin.tenantId, text)).problems, file).toEqual([]);
+      expect(await flows.publish(admin, text), file).toMatchObject({ created: true });
+    }
+  });
+
+  it.each(alone)("$flow answers what it should", async ({ flow, params, output }) => {
+    const { id } = await api.app.runs.start(api.app.admin, { flow, params });
+    const run = await reach(api.app, api.app.admin, id, "completed");
+    expect(run.output).toEqual(output);
+  });
+});
