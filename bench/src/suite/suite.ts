@@ -9,11 +9,15 @@ import { join } from "node:path";
 import { startDatabases } from "../databases.ts";
 import { caution, machineFacts, print, renderFacts } from "../report.ts";
 import { runPart, type SuitePart } from "./bench.ts";
+import { floodPart } from "./flood.ts";
+import { historyPart } from "./history.ts";
+import { idlePart } from "./idle.ts";
+import { parkedPart } from "./parked.ts";
 import { runsParts } from "./runs-parts.ts";
 import { readSuiteOptions, type SuiteOptions } from "./suite-options.ts";
 import { type PartResult, renderPart, renderSummary } from "./suite-report.ts";
 
-const parts: readonly SuitePart[] = [...runsParts];
+const parts: readonly SuitePart[] = [...runsParts, parkedPart, floodPart, historyPart, idlePart];
 
 export async function measureSuite(): Promise<number> {
   const options = readSuiteOptions(parts);
@@ -24,7 +28,7 @@ export async function measureSuite(): Promise<number> {
     process.stderr.write(`[${time}] ${text}\n`);
   };
   oneTemporaryRoot();
-  await using databases = await startDatabases();
+  await using databases = await startDatabases({ counts: true });
   const postgres = await databases.facts();
   const results = await runAll(options, { ...options, databases, say });
   const trial = options.trial ? ["A TRIAL: small and short, the figures are worth nothing."] : [];
