@@ -2,6 +2,7 @@
 import { checkParams } from "#orchestrate/flows";
 import { WriteSet } from "#platform/db";
 import { formatId, newId } from "#platform/kernel";
+import { keyOf } from "./concurrency.ts";
 import { findEnd } from "./control-store.ts";
 import type { ChildConfig } from "./kinds.ts";
 import { type Attempt, completeStep, failStep } from "./step-end.ts";
@@ -27,9 +28,7 @@ export async function childStep(attempt: Attempt, config: ChildConfig): Promise<
   }
   const id = newId();
   const trigger = { kind: "flow", parent: execution.state.scope.run.id, step: step.name, iteration };
-  const key = flow.concurrency
-    ? `${flow.name}\n${String(await flow.concurrency.key.render({ ...execution.state.scope, params: checked.params, trigger }))}`
-    : null;
+  const key = await keyOf(flow, { params: checked.params, trigger });
   writer.add(insertRun, {
     tenant_id: run.tenantId,
     id,

@@ -10,6 +10,7 @@ import type { Outbox } from "#platform/jobs";
 import { handleEnds } from "./after-end.ts";
 import { Claimer } from "./claim.ts";
 import { ClaimLoop } from "./claim-loop.ts";
+import { admit, startKeyed } from "./concurrency.ts";
 import type { ExecutionDeps } from "./deps.ts";
 import type { ExecutionEnd } from "./execution.ts";
 import { RunsInHand } from "./in-hand.ts";
@@ -81,7 +82,10 @@ export function createEngine(deps: EngineDeps): Engine {
     onJournal: (runId) => {
       for (const listener of watchers.get(runId) ?? []) listener();
     },
-    onQueued: (tenantId) => wake(tenantId),
+    onQueued: (tenantId, key) => {
+      if (key === null) wake(tenantId);
+      else letIn(tenantId, key).catch((error) => deps.onError(error, "admission"));
+    },
   };
   const ends = new RunEnds();
   const inHand = new RunsInHand({
@@ -110,13 +114,21 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const handBackStray = createSweep(deps.db, deps.workerId, inHand);
 
+  const letIn = async (tenantId: string, key: string): Promise<void> => {
+    if ((await admit(deps.db, tenantId, key)) > 0) wake(tenantId);
+  };
+  deps.outbox.on("run.ended", async ({ tenantId, payload }) => {
+    if (payload.concurrencyKey) await letIn(tenantId, String(payload.concurrencyKey));
+  });
+  const onAborted = (runId: string): void => inHand.get(runId)?.surrender();
+  const keyed = { ...deps, onAborted };
   handleEnds({
     ...deps,
     onWoken: (runIds) => {
       wake();
       for (const id of runIds) inHand.get(id)?.nudge();
     },
-    onAborted: (runId) => inHand.get(runId)?.surrender(),
+    onAborted,
   });
 
   return {
@@ -137,8 +149,12 @@ export function createEngine(deps: EngineDeps): Engine {
         lease_epoch: 0,
         flow_max: flow.maxRuns,
       };
-      const commit = (row: RunRow) =>
-        deps.db.committer.commit(new WriteSet().add(insertRun, row).merge(along ?? new WriteSet()));
+      if (flow.concurrency) {
+        const started = await startKeyed(keyed, queued, flow, along);
+        deps.fault("runs.after-start");
+        if (started) wake(run.tenant_id);
+        return started;
+      }
       if (!along && claims.open && flow.maxRuns === null && deps.maxRunning === null) {
         const row: RunRow = { ...queued, status: "running", lease_worker: deps.workerId, lease_epoch: 1 };
         inHand.reserve(1);
@@ -146,7 +162,8 @@ export function createEngine(deps: EngineDeps): Engine {
         deps.fault("runs.after-start");
         if (born) return true;
       }
-      const { ok } = await commit(queued);
+      const set = new WriteSet().add(insertRun, queued).merge(along ?? new WriteSet());
+      const { ok } = await deps.db.committer.commit(set);
       deps.fault("runs.after-start");
       if (ok) wake(run.tenant_id);
       return ok;

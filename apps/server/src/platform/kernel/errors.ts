@@ -123,9 +123,23 @@ export const errorCatalogue = {
 
   RUN_NOT_FOUND: spec(404, "never", "There is no such run."),
   RUN_PARAMS_INVALID: spec(422, "never", "The parameters do not fit the flow; see `errors`."),
-  RUN_FAILED: spec(422, "never", "The run failed with {reason}; repeating the request gives the same answer."),
+  RUN_FAILED: spec(
+    422,
+    "never",
+    "The run failed with {reason}; repeating the request gives the same answer.",
+  ),
   RUN_ABORTED: spec(409, "never", "The run was ended before it had an output: {reason}."),
   RUN_ENDED: spec(409, "never", "The run is {state} already."),
+  RUN_CONCURRENCY_REJECTED: spec(
+    409,
+    "never",
+    "The flow {flow} starts no further run under this key: {by} has it. Start again once that has ended.",
+  ),
+  RUN_KEY_INVALID: spec(
+    422,
+    "never",
+    "The concurrency key of the flow {flow} cannot be made of these parameters.",
+  ),
   RUN_STATE_CONFLICT: spec(409, "never", "The run is {state}; to {command} it must be {needed}."),
   RUN_HAS_PARENT: spec(
     409,

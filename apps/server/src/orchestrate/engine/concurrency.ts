@@ -1,0 +1,123 @@
+/**
+ * Runs that exclude each other: those of one flow under one concurrency key. A run has its key from being let in to
+ * its end, also while it waits or is paused.
+ *
+ * K1 at no time have more runs a key than its flow's limit says: whoever starts or lets in a run under it counts
+ *    under the key's lock.
+ * K2 in mode `queue` a start that finds the key taken waits; the next is let in by the end of a holder, by priority
+ *    and then age. What is lost of that is found by the sweep (invariants.ts, I3).
+ * K3 in mode `reject` such a start is refused and leaves nothing behind.
+ * K4 in mode `cancel-oldest` it aborts the oldest holders, and all that wait, in its own transaction.
+ * K5 a repeated start, by its start key, answers with the first one whatever the mode says.
+ * A sub-run waits in every mode: its parent has begun already.
+ */
+import { createHash } from "node:crypto";
+import type { CompiledFlow, Scope } from "#orchestrate/flows";
+import { applyWrites, type Database, FenceLost, type Tx, WriteSet } from "#platform/db";
+import type { Outbox } from "#platform/jobs";
+import { formatId, OarsError } from "#platform/kernel";
+import { endOf } from "./after-end.ts";
+import { admitNext, findBlocked, findHolders, type Holder, isStarted, lockKey } from "./concurrency-store.ts";
+import { abortRun } from "./store.ts";
+import { insertRun, type RunRow } from "./writes.ts";
+
+/** Longer values are kept as their digest. */
+const maxText = 200;
+
+/** The key of a run, or null where its flow has none. Throws RUN_KEY_INVALID when it cannot be told. */
+export async function keyOf(
+  flow: Pick<CompiledFlow, "name" | "concurrency">,
+  scope: Pick<Scope, "params" | "trigger">,
+): Promise<string | null> {
+  if (!flow.concurrency) return null;
+  const run = { id: "", flow: flow.name, version: "", startedAt: "" };
+  let value: unknown;
+  try {
+    value = await flow.concurrency.key.render({ ...scope, steps: {}, run });
+  } catch (cause) {
+    throw new OarsError("RUN_KEY_INVALID", { flow: flow.name }, { cause });
+  }
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  return `${flow.name}\n${text.length > maxText ? digest(text) : text}`;
+}
+
+const digest = (text: string): string => `sha256:${createHash("sha256").update(text).digest("hex")}`;
+
+export interface KeyedDeps {
+  readonly db: Database;
+  readonly outbox: Pick<Outbox, "emit">;
+  /** A run of this process was aborted to make room. */
+  readonly onAborted: (runId: string) => void;
+}
+
+/** A run with its key. */
+type KeyedRow = RunRow & { readonly concurrency_key: string };
+
+/**
+ * Starts a run of a flow with a key. False: its start key is taken. `along` is written in the same transaction.
+ * Errors: RUN_CONCURRENCY_REJECTED, RUN_KEY_INVALID.
+ */
+export async function startKeyed(
+  deps: KeyedDeps,
+  draft: RunRow,
+  flow: CompiledFlow,
+  along: WriteSet = new WriteSet(),
+): Promise<boolean> {
+  const { concurrency } = flow;
+  const key = await keyOf(flow, { params: parsed(draft.params), trigger: parsed(draft.trigger ?? "{}") });
+  if (concurrency === null || key === null) throw new Error(`${flow.name} has no concurrency key`);
+  const blocked = concurrency.mode === "queue";
+  const row: KeyedRow = { ...draft, concurrency_key: key, concurrency_limit: concurrency.limit, blocked };
+  const { tenant_id: tenantId, start_key: startKey } = row;
+  try {
+    return await deps.db.tx(tenantId, async (tx) => {
+      await lockKey(tx, tenantId, key);
+      if (startKey !== null && (await isStarted(tx, tenantId, startKey))) return false;
+      if (concurrency.mode !== "queue") await makeRoom(deps, tx, row, concurrency);
+      await applyWrites(tx, new WriteSet().add(insertRun, row).merge(along));
+      if (blocked) await admitNext(tx, tenantId, key);
+      return true;
+    });
+  } catch (error) {
+    if (error instanceof FenceLost && error.fence === insertRun.name) return false; // started under another key meanwhile
+    throw error;
+  }
+}
+
+const parsed = (json: string): Record<string, unknown> => JSON.parse(json) as Record<string, unknown>; // an object's text
+
+async function makeRoom(
+  deps: KeyedDeps,
+  tx: Tx,
+  row: KeyedRow,
+  { limit, mode }: NonNullable<CompiledFlow["concurrency"]>,
+): Promise<void> {
+  const { tenant_id: tenantId, concurrency_key: key } = row;
+  const holders = await findHolders(tx, tenantId, key);
+  if (mode === "reject") {
+    const waiting = await findBlocked(tx, tenantId, key, 1);
+    if (holders.length + waiting.length < limit) return;
+    const [first] = holders;
+    const by = first ? formatId("run", first.id) : "another run";
+    throw new OarsError("RUN_CONCURRENCY_REJECTED", { flow: row.flow_name, by });
+  }
+  const waiting = await findBlocked(tx, tenantId, key, 10_000);
+  const oldest = holders.slice(0, Math.max(0, holders.length - limit + 1));
+  for (const superseded of [...waiting, ...oldest]) await supersede(deps, tx, row, superseded);
+}
+
+/** The same as an abort by a person, with what follows from it. */
+async function supersede(deps: KeyedDeps, tx: Tx, by: RunRow, { id, principalId }: Holder): Promise<void> {
+  const { tenant_id: tenantId } = by;
+  const message = `The newer run ${formatId("run", by.id)} has the same concurrency key.`;
+  if (!(await abortRun(tx, tenantId, id, { code: "RUN_SUPERSEDED", message }))) return; // it ended meanwhile
+  await applyWrites(tx, await endOf(deps, tx, tenantId, id, principalId));
+  tx.onCommit(() => deps.onAborted(id));
+}
+
+/** Lets in whoever is next under the key. Repeatable: without room, or with nobody there, it does nothing. */
+export const admit = (db: Database, tenantId: string, key: string): Promise<number> =>
+  db.tx(tenantId, async (tx) => {
+    await lockKey(tx, tenantId, key);
+    return admitNext(tx, tenantId, key);
+  });
