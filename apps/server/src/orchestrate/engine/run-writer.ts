@@ -45,6 +45,9 @@ export class RunWriter {
   readonly #run: ClaimedRun;
   #seq: number;
   #pending = new WriteSet();
+  /** Number of the set that gathers, and of the newest that is durable. */
+  #gathering = 1;
+  #durable = 0;
   #committing: Promise<CommitResult> | undefined;
   #lost = false;
   readonly #birth: Birth | undefined;
@@ -132,15 +135,27 @@ export class RunWriter {
     this.#pending.onCommit(fn);
   }
 
-  /** Makes everything so far durable. False: the run is lost. */
+  /**
+   * Makes everything so far durable. False: the run is lost. Of many who wait one writes for all of them, and
+   * nobody waits for what came after him.
+   */
   async flush(): Promise<boolean> {
-    while (this.#committing !== undefined) await this.#committing;
+    const mine = this.#gathering;
+    while (this.#committing !== undefined) {
+      await this.#committing;
+      if (this.#durable >= mine) return true;
+    }
     if (this.#lost || this.#pending.empty) return !this.#lost;
-    const set = this.#pending;
-    this.#pending = new WriteSet();
-    const { ok } = await this.#write(set);
+    const { set, number } = this.#take();
+    const { ok } = await this.#write(set, number);
     if (!ok) this.#deps.onLost();
     return ok;
+  }
+
+  #take(): { readonly set: WriteSet; readonly number: number } {
+    const taken = { set: this.#pending, number: this.#gathering++ };
+    this.#pending = new WriteSet();
+    return taken;
   }
 
   /**
@@ -150,12 +165,11 @@ export class RunWriter {
   async commitWith(own: WriteSet, prepare?: () => void): Promise<CommitResult> {
     while (this.#committing !== undefined) await this.#committing;
     if (this.#lost) return lostHere;
-    const gathered = this.#pending;
-    this.#pending = new WriteSet();
+    const gathered = this.#take().set;
     prepare?.();
-    const set = new WriteSet().merge(gathered).merge(this.#pending).merge(own);
-    this.#pending = new WriteSet();
-    const result = await this.#write(set);
+    const prepared = this.#take();
+    const set = new WriteSet().merge(gathered).merge(prepared.set).merge(own);
+    const result = await this.#write(set, prepared.number);
     if (!result.ok) this.#pending = gathered.merge(this.#pending);
     return result;
   }
@@ -167,7 +181,7 @@ export class RunWriter {
   }
 
   /** Called when no commit is under way, which is looked at right before: of several that wait one goes on. */
-  async #write(set: WriteSet): Promise<CommitResult> {
+  async #write(set: WriteSet, number: number): Promise<CommitResult> {
     const work = this.#deps.committer.commit(set).catch((error): CommitResult => {
       this.#lost = true;
       this.#birth?.fail(error);
@@ -181,7 +195,10 @@ export class RunWriter {
       this.#lost = true;
       this.#birth.settle(false);
     }
-    if (result.ok) this.#deps.onJournal(this.#run.id);
+    if (result.ok) {
+      this.#durable = number;
+      this.#deps.onJournal(this.#run.id);
+    }
     return result;
   }
 }
