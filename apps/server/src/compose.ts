@@ -176,6 +176,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     receipts,
     outbox,
     maxAnswers: config.limits.maxSyncAnswers,
+    onAborted: (flow) => metrics.runs.with(flow, "aborted").inc(),
     whoIs: access.whoIs,
   });
   const triggers: Triggers = createTriggers({ db, clock, vault, flows, runs, fault });

@@ -65,7 +65,13 @@ describe.each(drivers)("a run under way on %s", (driver) => {
       expect(approval.state).toBe("cancelled");
       const receipts = await stage.app.receipts.list(stage.admin.tenantId, { runId: id }, { limit: 50 });
       expect(receipts.items.map((r) => r.type).sort()).toEqual(
-        ["action.decision", "approval.requested", "approval.resolved", "execution.finished"].sort(),
+        [
+          "action.decision",
+          "approval.requested",
+          "approval.resolved",
+          "execution.finished",
+          "run.operated",
+        ].sort(),
       );
     });
 

@@ -13,9 +13,12 @@ function segment(value: string | undefined): string {
 /** Query fields as the API takes them; undefined ones are left out. */
 export function withQuery(
   target: string,
-  query: Readonly<Record<string, string | number | undefined>>,
+  query: Readonly<Record<string, string | number | readonly string[] | undefined>>,
 ): string {
   const given = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined) continue;
+    for (const one of typeof value === "object" ? value : [value]) given.append(name, String(one));
+  }
   return given.size === 0 ? target : `${target}?${given}`;
 }

@@ -9,7 +9,8 @@ const rules: Readonly<Record<string, Sql>> = {
   "a run's entries have numbers of their own, and none is beyond its end": sql`
     select j.run_id, j.seq from journal j join run r on r.tenant_id = j.tenant_id and r.id = j.run_id
     group by j.tenant_id, j.run_id, j.seq, r.status, r.last_seq
-    having count(*) > 1 or (r.status in ('completed', 'failed', 'aborted') and j.seq > r.last_seq)`,
+    having count(*) > 1 or (r.status in ('completed', 'failed', 'aborted')
+      and j.seq > r.last_seq + case when max(j.event) = 'aborted' then 1 else 0 end)`,
   "[R4] what waits has something open that will wake it": sql`
     select r.id from run r where r.status = 'waiting' and r.paused_at is null and not r.blocked and not exists
       (select from wait w where w.tenant_id = r.tenant_id and w.run_id = r.id and w.status = 'open')`,

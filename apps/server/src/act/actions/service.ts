@@ -75,9 +75,10 @@ export interface Actions {
   load(tenantId: string, id: string): Promise<ActionView | undefined>;
   /**
    * Cancels what a run that has ended still holds, in the caller's transaction. What is being sent comes to its
-   * end, but is not sent again. `requester` is the run's principal.
+   * end, but is not sent again. `requester` is the run's principal. With `step`, what that step of a live run holds,
+   * because an operator skipped it.
    */
-  cancelOf(tx: Tx, tenantId: string, runId: string, requester: Caller): Promise<void>;
+  cancelOf(tx: Tx, tenantId: string, runId: string, requester: Caller, step?: string): Promise<void>;
 
   /** Death hook: what the dead process was executing is handed on. */
   onDeath(tx: Tx, workerId: string): Promise<void>;
@@ -133,7 +134,7 @@ export function createActions(given: ActionsDeps): Actions {
       return restart(deps, action, commit);
     },
     load,
-    cancelOf: (tx, tenantId, runId, requester) => cancelOf(deps, tx, tenantId, runId, requester),
+    cancelOf: (tx, tenantId, runId, requester, step) => cancelOf(deps, tx, { tenantId, runId, requester, step }),
     onDeath: async (tx, workerId) => {
       const set = new WriteSet();
       for (const left of await store.findLeft(tx, workerId)) emitLeft(deps, set, left);
@@ -160,20 +161,26 @@ function emitLeft(deps: ContinuationDeps, into: WriteSet, left: store.LeftAction
   deps.outbox.emit(into, { tenantId: left.tenantId, topic: "action.left", payload });
 }
 
+interface Cancellation {
+  readonly tenantId: string;
+  readonly runId: string;
+  readonly requester: Caller;
+  readonly step: string | undefined;
+}
+
 /** [X5] Each with its receipt. */
 async function cancelOf(
   deps: ContinuationDeps,
   tx: Tx,
-  tenantId: string,
-  runId: string,
-  requester: Caller,
+  { tenantId, runId, requester, step }: Cancellation,
 ): Promise<void> {
-  await store.forbidResend(tx, tenantId, runId);
-  const cancelled = await store.cancelHeld(tx, tenantId, runId);
+  if (step === undefined) await store.forbidResend(tx, tenantId, runId);
+  const cancelled = await store.cancelHeld(tx, tenantId, runId, step);
   if (cancelled.length === 0) return;
+  const code = step === undefined ? "RUN_ENDED" : "STEP_SKIPPED";
   const set = new WriteSet();
   for (const action of cancelled) {
-    await addEnd(deps.receipts, set, recordedAction(action, requester), "cancelled", "RUN_ENDED", tx);
+    await addEnd(deps.receipts, set, recordedAction(action, requester), "cancelled", code, tx);
   }
   await applyWrites(tx, set);
   await deps.approvals.cancelFor(

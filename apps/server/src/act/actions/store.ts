@@ -231,14 +231,20 @@ export const findOverdue = (tx: Tx, limit: number): Promise<LeftAction[]> =>
         and o.payload ->> 'actionId' = a.id::text)
     limit ${limit}`);
 
-/** Held actions of a run that has ended will not run any more. */
-export const cancelHeld = (tx: Tx, tenantId: string, runId: string): Promise<StoredAction[]> =>
+/** Held actions of a run that has ended, or of a step that is skipped, will not run any more. */
+export const cancelHeld = (tx: Tx, tenantId: string, runId: string, step?: string): Promise<StoredAction[]> =>
   tx.query(sql`/* actions.cancelHeld */
-    update action a set state = 'cancelled', ended_at = now(), error = ${JSON.stringify(runEnded)}::jsonb
+    update action a set state = 'cancelled', ended_at = now(),
+      error = ${JSON.stringify(step === undefined ? runEnded : stepSkipped)}::jsonb
     where a.tenant_id = ${tenantId} and a.run_id = ${runId} and a.state in ('pending_approval', 'approved')
+      ${step === undefined ? nothing : sql`and a.step = ${step}`}
     returning ${columns}`);
 
 const runEnded: ActionError = { code: "RUN_ENDED", message: "The run ended before the action was sent." };
+const stepSkipped: ActionError = {
+  code: "STEP_SKIPPED",
+  message: "The step was skipped before the action was sent.",
+};
 
 /** What is being sent for a run that has ended is not sent again when its process dies: a person decides. */
 export const forbidResend = (tx: Tx, tenantId: string, runId: string): Promise<unknown[]> =>

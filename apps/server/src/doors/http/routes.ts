@@ -2,9 +2,11 @@ import { accessRoutes } from "./access-routes.ts";
 import { actionRoutes, approvalRoutes } from "./action-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
+import { gateRoutes } from "./gate-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
+import { runCommandRoutes } from "./run-command-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
@@ -18,6 +20,8 @@ export const routes: readonly ServiceRoute[] = [
   ...policyRoutes,
   ...flowRoutes,
   ...runRoutes,
+  ...runCommandRoutes,
+  ...gateRoutes,
   ...actionRoutes,
   ...approvalRoutes,
   ...receiptRoutes,

@@ -1,32 +1,29 @@
 import {
-  abortRunRequest,
   pageOf,
+  pageQuery,
   run,
   runEvent,
   runFilter,
   runId,
+  runItem,
   runWithSteps,
   startRunRequest,
+  stepName,
 } from "@oars/contract";
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { isEnded } from "#orchestrate/engine";
-import type { RunView } from "#orchestrate/runs";
 import { OarsError } from "#platform/kernel";
 import { streamEvents } from "./event-stream.ts";
-import { afterId, pageOfRows } from "./page.ts";
+import { tag as etag } from "./if-match.ts";
+import { afterId, afterNumber, pageOfRows } from "./page.ts";
+import { toMatch, toRun, toRunWithSteps } from "./run-view.ts";
 import { route, type ServiceRoute } from "./services.ts";
 import { jsonType, linkRun, preferHeader, requireOutput, waitOf, whenGone } from "./sync-answer.ts";
-import { idOf, shown } from "./wire-id.ts";
+import { idOf } from "./wire-id.ts";
 
 const tag = "runs";
 const byId = z.strictObject({ id: runId });
-
-const toRun = <R extends RunView>(r: R) => ({
-  ...r,
-  id: shown("run", r.id),
-  startedBy: shown("principal", r.startedBy),
-});
 
 export const runRoutes: readonly ServiceRoute[] = [
   route({
@@ -69,8 +66,9 @@ export const runRoutes: readonly ServiceRoute[] = [
     query: runFilter,
     answer: { status: 200, body: pageOf(run) },
     handle: async ({ runs }, { caller, query }) => {
-      const { limit, cursor, ...filter } = query;
-      const rows = await runs.list(caller, { ...filter, before: afterId(cursor), limit: limit + 1 });
+      const { limit, cursor, ...match } = query;
+      const filter = { ...toMatch(match), before: afterId(cursor), limit: limit + 1 };
+      const rows = await runs.list(caller, filter);
       return pageOfRows(rows, limit, (r) => r.id, toRun);
     },
   }),
@@ -83,21 +81,33 @@ export const runRoutes: readonly ServiceRoute[] = [
     params: byId,
     notFound: "RUN_NOT_FOUND",
     answer: { status: 200, body: runWithSteps },
-    handle: async ({ runs }, { caller, params }) => toRun(await runs.find(caller, idOf("run", params.id))),
+    handle: async ({ runs }, { caller, params, reply }) => {
+      const found = await runs.find(caller, idOf("run", params.id));
+      etag(reply, found.etag);
+      return toRunWithSteps(found);
+    },
   }),
   route({
-    method: "POST",
-    path: "/v1/runs/:id/abort",
-    access: "runs:operate",
+    method: "GET",
+    path: "/v1/runs/:id/steps/:step/items",
+    access: "runs:read",
     tag,
-    summary: "Abort a run",
-    params: byId,
+    summary: "List the items of a step with forEach",
+    description: "In their order, those that have begun.",
+    params: z.strictObject({ id: runId, step: stepName }),
     notFound: "RUN_NOT_FOUND",
-    body: abortRunRequest,
-    answer: { status: 200, body: run },
-    idempotency: "door",
-    handle: async ({ runs }, { caller, params, body }) =>
-      toRun(await runs.abort(caller, idOf("run", params.id), body.reason)),
+    query: pageQuery,
+    answer: { status: 200, body: pageOf(runItem) },
+    handle: async ({ runs }, { caller, params, query }) => {
+      const page = { after: afterNumber(query.cursor) ?? -1, limit: query.limit + 1 };
+      const rows = await runs.items(caller, idOf("run", params.id), params.step, page);
+      return pageOfRows(
+        rows,
+        query.limit,
+        (item) => item.index,
+        (item) => item,
+      );
+    },
   }),
   route({
     method: "GET",

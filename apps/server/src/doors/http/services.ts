@@ -41,10 +41,7 @@ export interface Services {
   readonly connectors: Pick<Connectors, "put" | "list" | "find">;
   readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
-  readonly runs: Pick<
-    Runs,
-    "start" | "answer" | "stopAnswering" | "find" | "list" | "abort" | "events" | "eventList"
-  >;
+  readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
   readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;

@@ -29,11 +29,15 @@ function preferredWait(header: string | string[] | undefined): number | undefine
   return given === undefined ? undefined : Number(given);
 }
 
-/** Aborts when the connection has closed, also because the answer is out. */
-export function whenGone(reply: FastifyReply): AbortSignal {
+/** Aborts when the connection closes before the answer is out. */
+export function whenGone({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  if (reply.raw.destroyed) gone.abort();
-  else reply.raw.once("close", () => gone.abort());
+  if (raw.destroyed) gone.abort();
+  else {
+    raw.once("close", () => {
+      if (!raw.writableEnded) gone.abort();
+    });
+  }
   return gone.signal;
 }
 

@@ -77,7 +77,7 @@ async function abandon(
 
 /** Events that tell of the end of a run which its owner did not write. */
 export async function endOf(
-  deps: Pick<AfterEndDeps, "outbox">,
+  deps: { readonly outbox: Pick<Outbox, "emit"> },
   tx: Parameters<typeof findRunKin>[0],
   tenantId: string,
   runId: string,

@@ -1,8 +1,16 @@
 export type { AnswerOptions, TriggeredAnswer } from "./answer.ts";
+export type { Bulk, BulkCommand, BulkItem, BulkResult } from "./bulk.ts";
+export type { EditOutput, Retry, Skip } from "./commands.ts";
 export type { RunsDeps } from "./deps.ts";
+export { etagOf } from "./etag.ts";
 export type { RunEvent } from "./events.ts";
-export type { RunView, RunWithSteps } from "./read.ts";
+export type { GateFilter, GateView } from "./gate-store.ts";
+export type { Answer } from "./gates.ts";
+export type { ItemView, RunView, RunWithSteps } from "./read.ts";
+export type { Replay, Rerun } from "./repeats.ts";
 export { createRuns, type Runs } from "./service.ts";
+export type { SignalView } from "./signal-store.ts";
+export { mostSignals, type NewSignal } from "./signals.ts";
 export type { RunStart, TriggeredStart } from "./start.ts";
 export type { StepView } from "./steps.ts";
-export type { RunFilter } from "./store.ts";
+export type { RunFilter, RunMatch } from "./store.ts";

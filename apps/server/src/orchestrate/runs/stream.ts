@@ -2,7 +2,30 @@ import { isEnded } from "#orchestrate/engine";
 import { type Caller, requirePermission } from "#platform/access";
 import type { RunsDeps } from "./deps.ts";
 import { type RunEvent, toEvents } from "./events.ts";
-import { readRun } from "./read.ts";
+import { readEntries } from "./journal-store.ts";
+import { requireRun } from "./read.ts";
+
+/** Entries that are in memory at once. */
+const pageSize = 500;
+
+/** The next events, at most a page of them; `whole` when there were no more. */
+async function nextEvents(
+  deps: RunsDeps,
+  tenantId: string,
+  id: string,
+  after: number,
+): Promise<{ events: RunEvent[]; whole: boolean; ended: boolean }> {
+  const { run, journal } = await deps.db.read(tenantId, async (db) => ({
+    // the run first: an end that is seen has its whole journal behind it
+    run: await requireRun(db, tenantId, id),
+    journal: await readEntries(db, tenantId, id, { after: Math.max(0, after), limit: pageSize }),
+  }));
+  const whole = journal.length < pageSize;
+  const events = toEvents(run, journal, after);
+  const ended = isEnded(run.status);
+  if (whole || !ended) return { events, whole, ended };
+  return { events: events.filter((e) => e.seq <= (journal.at(-1)?.seq ?? 0)), whole, ended }; // its end comes last
+}
 
 export async function listEvents(
   deps: RunsDeps,
@@ -11,8 +34,12 @@ export async function listEvents(
   afterSeq: number,
 ): Promise<RunEvent[]> {
   requirePermission(caller, "runs:read");
-  const { run, journal } = await readRun(deps, caller.tenantId, id, afterSeq);
-  return toEvents(run, journal, afterSeq);
+  const events: RunEvent[] = [];
+  for (let after = afterSeq; ; after = events.at(-1)?.seq ?? after) {
+    const next = await nextEvents(deps, caller.tenantId, id, after);
+    events.push(...next.events);
+    if (next.whole) return events;
+  }
 }
 
 /** Wakes on commits of this process; looks each second for those of others. */
@@ -32,13 +59,13 @@ export async function* streamEvents(
       const news = new Promise<void>((resolve) => {
         changed = resolve;
       });
-      const { run, journal } = await readRun(deps, caller.tenantId, id, after);
-      for (const event of toEvents(run, journal, after)) {
+      const { events, whole, ended } = await nextEvents(deps, caller.tenantId, id, after);
+      for (const event of events) {
         yield event;
         after = event.seq;
       }
-      if (isEnded(run.status) || signal?.aborted) return;
-      await Promise.race([news, pause(1000, signal)]);
+      if ((ended && whole) || signal?.aborted) return;
+      if (whole) await Promise.race([news, pause(1000, signal)]);
     }
   } finally {
     unwatch();

@@ -31,6 +31,7 @@ export type Permission =
   | "runs:read"
   | "runs:start"
   | "runs:operate"
+  | "runs:signal"
   | "connections:read"
   | "connections:write"
   | "secrets:read"
@@ -77,6 +78,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
     roles: [...builders, "operator", "member", "agent", "service"],
   },
   "runs:operate": { about: "Retry, skip, edit and abort runs of others.", roles: [...builders, "operator"] },
+  "runs:signal": {
+    about: "Send signals to runs that wait for them.",
+    roles: [...builders, "operator", "member", "agent", "service"],
+  },
   "connections:read": {
     about: "Read connections, without their secrets.",
     roles: [...people, "agent", "service"],
