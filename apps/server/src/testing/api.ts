@@ -1,10 +1,10 @@
 /** The whole server behind its HTTP door, and a client that holds every answer against /openapi.json. */
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect } from "vitest";
-import { createHttp, createSecrets } from "#doors/http";
+import { createHttp, createSecrets, type HttpDeps } from "#doors/http";
 import { createTelemetry } from "#platform/telemetry";
-import { startTestApp, type TestApp } from "./app.ts";
-import { type DriverName, openTestDatabase } from "./index.ts";
+import { startTestApp, type TestApp, type TestAppOptions } from "./app.ts";
+import { type DriverName, openTestDatabase, type TestDatabase } from "./index.ts";
 
 export interface Answered {
   readonly status: number;
@@ -26,6 +26,7 @@ type Filling = Readonly<Record<string, string>>;
 
 export interface TestApi {
   readonly app: TestApp;
+  readonly opened: TestDatabase;
   readonly base: string;
   readonly document: OpenApi;
   ask(
@@ -38,9 +39,14 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-export async function startTestApi(driver: DriverName): Promise<TestApi> {
+export interface TestApiOptions extends TestAppOptions {
+  /** Of the door, in place of what tests usually want. */
+  readonly config?: Partial<HttpDeps["config"]>;
+}
+
+export async function startTestApi(driver: DriverName, options: TestApiOptions = {}): Promise<TestApi> {
   const opened = await openTestDatabase(driver);
-  const app = await startTestApp(opened.database);
+  const app = await startTestApp(opened.database, options);
   const { registry, metrics, log } = createTelemetry({ level: "fatal", name: "api", processMetrics: false });
   const http = await createHttp({
     ...app,
@@ -48,6 +54,7 @@ export async function startTestApi(driver: DriverName): Promise<TestApi> {
       corsOrigins: [],
       bodyLimit: 1_048_576,
       rateLimit: { enabled: true, windowMs: 60_000, max: 100_000 },
+      ...options.config,
     },
     logger: log,
     metrics,
@@ -63,6 +70,7 @@ export async function startTestApi(driver: DriverName): Promise<TestApi> {
   const check = conformanceTo(document);
   return {
     app,
+    opened,
     base,
     document,
     ask: async (method, pattern, body, filling = {}, headers = {}) => {

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { testServer } from "./test-server.ts";
+import { OarsError } from "#platform/kernel";
+import { until } from "../../testing/until.ts";
+import { testRoutes, testServer } from "./test-server.ts";
 
 let server: Awaited<ReturnType<typeof testServer>>;
 afterEach(() => server.app.close());
@@ -54,5 +56,59 @@ describe("rate limit", () => {
     expect((await get({ authorization: "Bearer alice" })).statusCode).toBe(429);
     expect((await get({ authorization: "Bearer bob" })).statusCode).toBe(403);
     for (let i = 0; i < 5; i++) expect((await get({}, "198.51.100.9", "/health/live")).statusCode).toBe(200);
+  });
+
+  it("refuses the 31st request of a tenant in a second, whoever of it calls, and no request of another one", async () => {
+    server = await testServer({ tenantPerSecond: 30 });
+    const keys = ["Bearer alice", "Bearer bob", "Bearer alice-again"];
+    const answers = [];
+    for (let i = 0; i < 31; i++) answers.push(await get({ authorization: keys[i % 3] ?? "" }));
+    expect(answers.slice(0, 30).filter((a) => a.statusCode === 429)).toEqual([]);
+    expect(answers[30]?.json()).toMatchObject({ status: 429, code: "REQUEST_RATE_LIMITED" });
+    expect(answers[30]?.headers["retry-after"]).toBe("1");
+    expect((await get({ authorization: "Bearer carol" })).statusCode).toBe(200);
+    await until(
+      "a second is over",
+      async () => (await get({ authorization: "Bearer alice" })).statusCode === 200,
+    );
+  });
+
+  it("believes X-Forwarded-For of a trusted proxy alone", async () => {
+    server = await testServer({
+      rateLimit: { enabled: true, windowMs: 60_000, max: 1 },
+      trustedProxies: ["10.0.0.0/8"],
+    });
+    const from = (forwarded: string, peer: string) =>
+      get({ "x-forwarded-for": forwarded }, peer).then((a) => a.statusCode);
+    expect(await from("203.0.113.1", "10.1.2.3")).toBe(401);
+    expect(await from("203.0.113.2", "10.1.2.3")).toBe(401);
+    expect(await from("203.0.113.1", "10.9.9.9")).toBe(429);
+    expect(await from("6.6.6.6, 203.0.113.2", "10.1.2.3")).toBe(429); // what the sender wrote itself counts for nothing
+    expect(await from("203.0.113.7", "198.51.100.7")).toBe(401);
+    expect(await from("203.0.113.8", "198.51.100.7")).toBe(429);
+  });
+
+  it("counts a signed request by its peer only where its proof fails", async () => {
+    const routes = testRoutes.map((r) =>
+      r.path === "/api/webhook/:slug"
+        ? {
+            ...r,
+            signed: true as const,
+            handle: ({ calls }: { calls: string[] }) => {
+              calls.push("delivery");
+              if (calls.length > 10) throw new OarsError("WEBHOOK_SIGNATURE_INVALID");
+              return {};
+            },
+          }
+        : r,
+    );
+    server = await testServer({ rateLimit: { enabled: true, windowMs: 60_000, max: 2 }, routes });
+    const send = () =>
+      server.app
+        .inject({ method: "POST", url: "/api/webhook/x", payload: "x", remoteAddress: "198.51.100.3" })
+        .then((a) => a.statusCode);
+    const codes = [];
+    for (let i = 0; i < 14; i++) codes.push(await send());
+    expect(codes).toEqual([...Array(10).fill(202), 401, 401, 429, 429]);
   });
 });

@@ -19,6 +19,7 @@ const principals: Record<string, Caller> = {
   "Bearer alice": person("alice", ["runs:read", "runs:start"]),
   "Bearer alice-again": person("alice", ["runs:read", "runs:start"]),
   "Bearer bob": person("bob", []),
+  "Bearer carol": { ...person("carol", ["runs:read"]), tenantId: newId() },
 };
 
 function person(
@@ -149,12 +150,15 @@ export function keysInMemory(): IdempotencyKeys {
 }
 
 export async function testServer(
-  over: Partial<ServerDeps<TestServices>["config"]> & { routes?: readonly Route<TestServices>[] } = {},
+  over: Partial<ServerDeps<TestServices>["config"]> & {
+    routes?: readonly Route<TestServices>[];
+    isOverloaded?: () => boolean;
+  } = {},
 ) {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => lines.push(JSON.parse(line)) });
   const calls: string[] = [];
-  const { routes, ...config } = over;
+  const { routes, isOverloaded = () => false, ...config } = over;
   const app = await createServer<TestServices>({
     config: {
       corsOrigins: [],
@@ -175,6 +179,7 @@ export async function testServer(
     metrics: createTelemetry({ level: "silent", name: "test", processMetrics: false }).metrics,
     services: { calls },
     routes: routes ?? testRoutes,
+    isOverloaded,
   });
   return { app, calls, lines };
 }
