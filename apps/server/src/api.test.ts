@@ -447,6 +447,7 @@ describe.each(drivers)("the API on %s", (driver) => {
       "GET /health/live",
       "GET /health/ready",
       "GET /metrics",
+      "GET /v1/schemas/flow.json",
       "GET /v1/trust/tenants/{tenantId}/keys",
       "POST /api/webhook/{slug}",
     ]);
