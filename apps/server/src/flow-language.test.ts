@@ -77,4 +77,31 @@ describe.each(drivers)("the examples of the flow language on %s", (driver) => {
     const run = await reach(api.app, api.app.admin, id, "completed");
     expect(run.output).toEqual(output);
   });
+
+  it("[L6] [L8] a step for each item asks its condition once, and gives null and an error for what failed", async () => {
+    const { flows, runs, admin } = api.app;
+    const source = `
+flow: each
+version: 1.0.0
+params: { go: { type: boolean }, texts: { type: array } }
+steps:
+  read:
+    use: json.parse
+    when: "{{ params.go }}"
+    forEach: { items: "{{ params.texts }}", key: "{{ 'k' & index }}", onItemError: continue }
+    with: { text: "{{ item }}" }
+output: { status: "{{ steps.read.status }}", values: "{{ steps.read.output }}", errors: "{{ steps.read.errors }}" }
+`;
+    await flows.publish(admin, source);
+    const outputOf = async (go: boolean) => {
+      const { id } = await runs.start(admin, { flow: "each", params: { go, texts: ["1", "{", "[2]"] } });
+      return (await reach(api.app, admin, id, "completed")).output;
+    };
+    expect(await outputOf(true)).toMatchObject({
+      status: "completed",
+      values: [1, null, [2]],
+      errors: [{ index: 1, key: "k1", code: "JSON_MALFORMED", message: expect.any(String) }],
+    });
+    expect(await outputOf(false)).toMatchObject({ status: "skipped" });
+  });
 });
