@@ -86,6 +86,8 @@ export interface OrderEntry {
   readonly output?: string | null;
   readonly error?: StepError | null;
   readonly operator: Operator | null;
+  /** When it happened, if not now. */
+  readonly at?: Date | null;
 }
 
 /** [O2] Writes the entries behind all that are there and answers the number of the last. */
@@ -97,7 +99,7 @@ export async function writeEntries(tx: Tx, run: TakenRun, entries: readonly Orde
       insert into journal (tenant_id, run_id, step, iteration, attempt, event, seq, output, error, operator, at, ms)
       values (${run.tenantId}, ${run.id}, ${e.step}, ${e.iteration ?? 0}, ${e.attempt ?? seq}, ${e.event}, ${seq},
         ${e.output ?? null}::jsonb, ${e.error ? JSON.stringify(e.error) : null}::jsonb,
-        ${e.operator ? JSON.stringify(e.operator) : null}::jsonb, now(), 0)`);
+        ${e.operator ? JSON.stringify(e.operator) : null}::jsonb, coalesce(${e.at ?? null}::timestamptz, now()), 0)`);
   }
   return seq;
 }

@@ -121,4 +121,6 @@ export const signer = (caller: Caller) => ({
 
 /** The failure that a run goes on from: an entry with the number that the run's end had. */
 export const failureOf = (run: TakenRun): OrderEntry[] =>
-  run.status === "failed" ? [{ step: "", event: "failed", error: run.error, operator: null }] : [];
+  run.status === "failed"
+    ? [{ step: "", event: "failed", error: run.error, operator: null, at: run.endedAt }]
+    : [];
