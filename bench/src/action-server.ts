@@ -3,15 +3,13 @@
  * forwards a body through the same dialer and returns the answer: no policy, no database, no receipts.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { loadConfig, loadOrCreateKeys } from "../../apps/server/src/platform/config/index.ts";
 import { sql } from "../../apps/server/src/platform/db/index.ts";
 import { isOarsError, newId, parseId } from "../../apps/server/src/platform/kernel/index.ts";
 import type { Dialer } from "../../apps/server/src/platform/net/index.ts";
-import { createTelemetry } from "../../apps/server/src/platform/telemetry/index.ts";
-import { type Serving, serve } from "../../apps/server/src/serve.ts";
-import { bodyOf, freePort, listen } from "./http.ts";
+import type { Serving } from "../../apps/server/src/serve.ts";
+import { bodyOf, listen } from "./http.ts";
 import { answerCalls } from "./part.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { startServer } from "./started-server.ts";
 
 export interface ServerFacts {
   readonly url: string;
@@ -40,7 +38,7 @@ function createPart() {
   };
   const calls = {
     open: async (url: string | null, receiverUrl: string): Promise<ServerFacts> => {
-      const started = await start(url, await temporaryDirectory("server"));
+      const started = await startServer(url, { OARS_EGRESS_ALLOW: "127.0.0.1/32" });
       serving = started.serving;
       const { app } = serving;
       const [store] = await app.db.system.query<Record<string, string>>(
@@ -57,30 +55,6 @@ function createPart() {
     counts: (tenantId: string): Promise<ActionCounts> => count(required(), parseId("tenant", tenantId) ?? ""),
   };
   return { calls, close: async () => serving?.stop() };
-}
-
-async function start(url: string | null, dataDir: string): Promise<{ serving: Serving; adminKey: string }> {
-  const port = await freePort();
-  const config = loadConfig({
-    OARS_DATA_DIR: dataDir,
-    OARS_PORT: String(port),
-    OARS_PUBLIC_URL: `http://127.0.0.1:${port}`,
-    OARS_EGRESS_ALLOW: "127.0.0.1/32",
-    ...(url === null ? { OARS_STORE: "pglite" } : { OARS_STORE: "postgres", OARS_POSTGRES_URL: url }),
-  });
-  let banner = "";
-  const serving = await serve({
-    config,
-    keys: await loadOrCreateKeys(dataDir, config.keys),
-    telemetry: createTelemetry({ level: config.logLevel, name: "oars-server" }),
-    print: (text) => {
-      banner += text;
-    },
-    kill: () => {},
-  });
-  const adminKey = /\boars_\S+/.exec(banner)?.[0];
-  if (adminKey === undefined) throw new Error("the first start shows the administrator's key");
-  return { serving, adminKey };
 }
 
 const forwarder = (dialer: Dialer, url: string) => {

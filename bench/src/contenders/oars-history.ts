@@ -153,7 +153,8 @@ async function nothingLeft({ app }: OarsApp): Promise<void> {
   const deadline = performance.now() + waitMs;
   for (;;) {
     const [row] = await app.db.system.query<{ left: boolean }>(
-      sql`select exists (select from run where status in ('queued', 'running')) as left`,
+      sql`select exists (select from run where status = 'queued' and not blocked)
+        or exists (select from run where status = 'running') as left`,
     );
     if (!row?.left) return;
     if (performance.now() > deadline) throw new Error("queued runs are not run");

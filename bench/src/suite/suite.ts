@@ -16,8 +16,9 @@ import { parkedPart } from "./parked.ts";
 import { runsParts } from "./runs-parts.ts";
 import { readSuiteOptions, type SuiteOptions } from "./suite-options.ts";
 import { type PartResult, renderPart, renderSummary } from "./suite-report.ts";
+import { webhookPart } from "./webhook.ts";
 
-const parts: readonly SuitePart[] = [...runsParts, parkedPart, floodPart, historyPart, idlePart];
+const parts: readonly SuitePart[] = [...runsParts, parkedPart, floodPart, historyPart, idlePart, webhookPart];
 
 export async function measureSuite(): Promise<number> {
   const options = readSuiteOptions(parts);
