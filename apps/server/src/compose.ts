@@ -20,11 +20,13 @@ import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase } from "#platform/db";
 import {
   createOutbox,
+  createPressure,
   createScheduler,
   createTicker,
   createWorkers,
   type Job,
   type Outbox,
+  type Pressure,
   type Scheduler,
   workerLock,
 } from "#platform/jobs";
@@ -53,6 +55,7 @@ export interface Rooms {
   readonly outbox: Outbox;
   readonly scheduler: Scheduler;
   readonly dialer: Dialer;
+  readonly pressure: Pressure;
 }
 
 export interface App extends Rooms {
@@ -142,6 +145,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onPublish: (tx, caller, version) =>
       triggers.register(tx, caller, version, compileFlow(version.definition, kinds)),
   });
+  const pressure = createPressure({
+    limitShare: config.limits.memoryShare,
+    onChange: (high, share) => {
+      metrics.strained.set(high ? 1 : 0);
+      const percent = Math.round(share * 100);
+      if (high) log.warn({ percent }, "memory is short: no further runs are taken on");
+      else log.info({ percent }, "memory is free again: runs are taken on");
+    },
+  });
   const engine = createEngine({
     db,
     workerId,
@@ -153,8 +165,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
     whoIs: access.whoIs,
     fault,
     maxConcurrency: config.limits.maxConcurrency,
-    maxRunning: null,
-    strained: () => false,
+    maxRunning: config.limits.maxRunning,
+    strained: pressure.high,
     onStep: (kind, status, ms) => metrics.stepDuration.with(kind, status).observe(ms / 1000),
     onRun: (flow, status, ms) => {
       metrics.runs.with(flow, status).inc();
@@ -193,7 +205,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions };
+  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions, pressure };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -235,6 +247,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     outbox,
     scheduler,
     dialer,
+    pressure,
     start: async () => {
       await workers.start();
       receiptLog.start();
@@ -264,7 +277,7 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 
 type Background = Pick<
   Rooms,
-  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions"
+  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure"
 >;
 
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
@@ -316,6 +329,8 @@ const processWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
     name: "queue figures",
     everyMs: 15_000,
     work: async () => {
+      metrics.runsInHand.set(rooms.engine.inHand());
+      metrics.memoryShare.set(rooms.pressure.share());
       metrics.outboxPending.set(await rooms.outbox.pending());
       metrics.logUnsequenced.set(await rooms.receipts.pending());
     },

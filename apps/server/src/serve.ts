@@ -49,6 +49,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     receiptLog: app.log,
     secrets: createSecrets(app),
     health: () => checkHealth(app),
+    isOverloaded: app.pressure.high,
     firstTenantId: first.tenantId,
     version,
   });

@@ -59,10 +59,24 @@ describe("loadConfig", () => {
       corsOrigins: ["https://a.example.com", "https://b.example.com:8443"],
       rateLimit: { enabled: true, windowMs: 5000, max: 30 },
     });
-    expect(config.limits).toEqual({ maxConcurrency: 12, defaultMaxParallel: 3 });
+    expect(config.limits).toMatchObject({ maxConcurrency: 1000, maxRunning: 12, defaultMaxParallel: 3 });
     expect(config.keys.jwt?.reveal()).toBe(jwt);
     expect(config.store.kind === "postgres" && config.store.url.reveal()).toBe("postgres://u:p@db/oars");
     expect(config.logLevel).toBe("debug");
+  });
+
+  it("[check 5] limits the steps of a run to the lesser of its default and the cap over all runs", () => {
+    const effective = (env: Record<string, string>) => loadConfig(env).limits.defaultMaxParallel;
+    expect(effective({})).toBe(4);
+    expect(effective({ ORCHESTRATION_DEFAULT_MAX_PARALLEL: "6" })).toBe(6);
+    expect(effective({ ORCHESTRATION_DEFAULT_MAX_PARALLEL: "4", ORCHESTRATION_MAX_CONCURRENCY: "2" })).toBe(
+      2,
+    );
+    expect(effective({ ORCHESTRATION_MAX_CONCURRENCY: "1" })).toBe(1);
+    expect(() => effective({ ORCHESTRATION_DEFAULT_MAX_PARALLEL: "abc" })).toThrow(
+      /whole number from 1 to 1000/,
+    );
+    expect(() => effective({ ORCHESTRATION_MAX_CONCURRENCY: "0" })).toThrow(/ORCHESTRATION_MAX_CONCURRENCY/);
   });
 
   it("reports every problem at once, each with what to set", () => {

@@ -25,6 +25,8 @@ export interface Config {
   readonly http: {
     readonly host: string;
     readonly port: number;
+    /** Of a process that only works; null: it opens none. */
+    readonly workPort: number | null;
     /** Without a trailing slash. */
     readonly publicUrl: string;
     readonly corsOrigins: readonly string[];
@@ -45,8 +47,14 @@ export interface Config {
   /** Null in development where nothing is set: `loadOrCreateKeys` then keeps one in the data directory. */
   readonly keys: { readonly dataEncryption: Secret<Uint8Array> | null; readonly jwt: Secret<string> | null };
   readonly limits: {
+    /** Runs in hand of this process. */
     readonly maxConcurrency: number;
+    /** Runs that run in all processes together; null for no cap. */
+    readonly maxRunning: number | null;
+    /** Steps of one run at once, where its flow does not say. */
     readonly defaultMaxParallel: number;
+    /** Share of the memory from which on no further runs are taken. */
+    readonly memoryShare: number;
     /** Starts that wait for their run's end at once. */
     readonly maxSyncAnswers: number;
   };
@@ -214,6 +222,7 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     http: {
       host: v.OARS_HOST,
       port: v.OARS_PORT,
+      workPort: v.OARS_WORK_PORT,
       publicUrl,
       corsOrigins: v.OARS_CORS_ORIGINS,
       bodyLimit: v.OARS_BODY_LIMIT,
@@ -231,7 +240,12 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     keys: { dataEncryption: v.OARS_DATA_ENCRYPTION_KEY, jwt: v.OARS_JWT_SECRET },
     limits: {
       maxConcurrency: v.OARS_MAX_CONCURRENCY,
-      defaultMaxParallel: v.OARS_DEFAULT_MAX_PARALLEL,
+      maxRunning: v.OARS_MAX_RUNNING,
+      defaultMaxParallel: Math.min(
+        v.OARS_DEFAULT_MAX_PARALLEL,
+        v.OARS_MAX_RUNNING ?? Number.POSITIVE_INFINITY,
+      ),
+      memoryShare: v.OARS_MEMORY_LIMIT_SHARE,
       maxSyncAnswers: v.OARS_MAX_SYNC_ANSWERS,
     },
     egressAllow: v.OARS_EGRESS_ALLOW,

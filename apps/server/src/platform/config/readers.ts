@@ -46,6 +46,12 @@ export const whole = (min: number, max: number, unit = ""): Reader<number> =>
     return number >= min && number <= max ? number : undefined;
   });
 
+/** A part of something, without nothing and without more than all. */
+export const share: Reader<number> = reader("a number from 0.1 to 1", (value) => {
+  const number = /^\d(\.\d{1,4})?$/.test(value) ? Number(value) : 0;
+  return number >= 0.1 && number <= 1 ? number : undefined;
+});
+
 export const bytes = (min: number, max: number): Reader<number> =>
   reader(`bytes from ${min} to ${max}, also as \`512KiB\` or \`8MiB\``, (value) => {
     const [, digits, unit] = /^(\d{1,12})(|kib|mib)$/i.exec(value) ?? [];

@@ -102,6 +102,11 @@ export const variables = {
     aliases: ["PORT"],
     description: "The port to listen on; 0 takes a free one.",
   }),
+  OARS_WORK_PORT: sometimes(read.whole(0, 65_535), "`oars-server work` opens no port", {
+    group: "HTTP",
+    description:
+      "Where `oars-server work` answers `/health/live`, `/health/ready` and `/metrics`, on `OARS_HOST`; 0 takes a free port.",
+  }),
   OARS_PUBLIC_URL: sometimes(read.webAddress, "`http://127.0.0.1:<port>`; production must set it", {
     group: "HTTP",
     description: "The address under which callers reach this server; links and the log origin carry it.",
@@ -206,13 +211,24 @@ export const variables = {
 
   OARS_MAX_CONCURRENCY: always(read.whole(1, 100_000), "1000", {
     group: "Limits",
-    aliases: ["ORCHESTRATION_MAX_CONCURRENCY"],
     description: "Runs that this process executes at the same time. Waiting runs do not count.",
+  }),
+  OARS_MAX_RUNNING: sometimes(read.whole(1, 1_000_000), "no cap", {
+    group: "Limits",
+    aliases: ["ORCHESTRATION_MAX_CONCURRENCY"],
+    description:
+      "Runs that execute at the same time in all processes on the database together; further ones wait in the queue. Set it alike for all of them. `OARS_DEFAULT_MAX_PARALLEL` counts at most as much.",
   }),
   OARS_DEFAULT_MAX_PARALLEL: always(read.whole(1, 1000), "4", {
     group: "Limits",
     aliases: ["ORCHESTRATION_DEFAULT_MAX_PARALLEL"],
-    description: "Steps of one run that execute at the same time when the flow does not say.",
+    description:
+      "Steps of one run that execute at the same time when the flow does not say; at most `OARS_MAX_RUNNING`.",
+  }),
+  OARS_MEMORY_LIMIT_SHARE: always(read.share, "0.85", {
+    group: "Limits",
+    description:
+      "The share of the memory that this process may have, heap or container, from which on it takes on no further runs, until it has a tenth less.",
   }),
 
   OARS_EGRESS_ALLOW: always(read.addressBlocks, "", {

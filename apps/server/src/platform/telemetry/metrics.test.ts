@@ -22,6 +22,10 @@ describe("metrics", () => {
       "oars_log_unsequenced",
       "oars_invariant_violations_total",
       "oars_jobs_total",
+      "oars_claim_duration_seconds",
+      "oars_runs_in_hand",
+      "oars_memory_share",
+      "oars_strained",
       "oars_outbox_pending",
     ]);
   });

@@ -62,6 +62,14 @@ export function createMetrics(registry: Registry) {
       ["invariant"],
     ),
     jobs: make.counters("oars_jobs_total", "Runs of background jobs by this process", ["job", "status"]),
+    claimDuration: make.histogram(
+      "oars_claim_duration_seconds",
+      "One claim of queued runs, also one that found none",
+      requestSeconds,
+    ),
+    runsInHand: make.gauge("oars_runs_in_hand", "Runs that this process executes now"),
+    memoryShare: make.gauge("oars_memory_share", "Memory in use, as a share of what this process may have"),
+    strained: make.gauge("oars_strained", "1 while this process takes on no further runs for want of memory"),
     outboxPending: make.gauge("oars_outbox_pending", "Events that wait for delivery"),
   };
 }
