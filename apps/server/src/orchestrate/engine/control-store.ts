@@ -6,12 +6,13 @@ export interface SignalEntry {
   readonly id: string;
   readonly name: string;
   readonly payload: unknown;
+  readonly sentAt: Date;
 }
 
 /** Signals of the run that no step has been given yet, oldest first. */
 export const readSignals = (db: Db, tenantId: string, runId: string): Promise<SignalEntry[]> =>
   db.query<SignalEntry>(sql`/* engine.readSignals */
-    select id, name, payload from signal
+    select id, name, payload, sent_at as "sentAt" from signal
     where tenant_id = ${tenantId} and run_id = ${runId} and delivered_at is null order by sent_at, id limit 1000`);
 
 export interface GateRow {

@@ -120,14 +120,16 @@ export interface StepState {
   fatal: boolean;
   /** An operator skipped it with a value for its dependents to read. */
   given: boolean;
-  /** The output that a gate asks about. */
-  gated: { readonly output: unknown } | null;
+  /** The output that a gate asks about, and the failure that it stands in for. */
+  gated: { readonly output: unknown; readonly standsFor?: StepError | undefined } | null;
 }
 
 export interface StepWait {
   readonly kind: WaitKind;
   readonly key: string | null;
   resolved: boolean;
+  /** When its time was up: what came later is too late. */
+  readonly resolvedAt?: Date | null;
   /** The signal that came. */
   signal?: { readonly id: string; readonly payload: unknown };
 }

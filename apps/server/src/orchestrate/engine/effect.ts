@@ -55,7 +55,7 @@ export async function runEffect(
     }
     case "existing": {
       const { id, state: at } = proposed.action;
-      if (at === "failed" && state.attempt > 1) return retryAction(attempt, id);
+      if (at === "failed" && state.attempt - state.group > 1) return retryAction(attempt, id);
       return followUp(attempt, id);
     }
     case "lost":

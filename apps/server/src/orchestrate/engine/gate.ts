@@ -32,7 +32,8 @@ async function decide(attempt: Attempt, gate: GateRow): Promise<void> {
   switch (gate.decision as GateDecision | "timeout") {
     case "continue": {
       const output = gate.hasEditedOutput ? gate.editedOutput : (state.gated?.output ?? null);
-      return completeStep(attempt, output, { operator, passed: true });
+      const { standsFor } = state.gated ?? {};
+      return completeStep(attempt, output, { operator, passed: true, ...(standsFor ? { standsFor } : {}) });
     }
     case "retry": {
       const ms = Math.round(performance.now() - attempt.started);
@@ -54,6 +55,7 @@ async function decide(attempt: Attempt, gate: GateRow): Promise<void> {
     default:
       return failStep(attempt, {
         error: { code: "GATE_TIMEOUT", message: "Nobody answered the gate in time." },
+        passed: true,
       });
   }
 }

@@ -5,16 +5,15 @@
  * R10 a gate has one decision: the first answer, or its default once its time is up; nothing that follows from the
  *     step runs before.
  */
-import type { WriteSet } from "#platform/db";
 import { newId } from "#platform/kernel";
-import type { Attempt } from "./step-end.ts";
+import type { Attempt, Completion } from "./step-end.ts";
 import { insertGate } from "./writes.ts";
 
 /** The output, the question and the wait for the answer are one commit, which is the run's next. */
 export async function openGate(
   attempt: Attempt,
   output: { readonly value: unknown; readonly text: string | null },
-  into?: WriteSet,
+  { into, standsFor, operator }: Completion,
 ): Promise<void> {
   const { execution, step, iteration, state } = attempt;
   const { gate } = step;
@@ -24,7 +23,13 @@ export async function openGate(
   const { run, writer } = execution;
   const id = newId();
   const ms = Math.round(performance.now() - attempt.started);
-  writer.journal(attempt, { event: "gated", output: output.text, ms });
+  writer.journal(attempt, {
+    event: "gated",
+    output: output.text,
+    error: standsFor ?? null,
+    operator: operator ?? null,
+    ms,
+  });
   if (into) writer.merge(into);
   writer.add(insertGate, {
     tenant_id: run.tenantId,
@@ -45,7 +50,7 @@ export async function openGate(
   writer.addWait(attempt, { kind: "gate", key: id, dueInMs: gate.timeoutMs });
   const due = gate.timeoutMs;
   if (due !== null) writer.onCommit(() => execution.deps.onTimer(due));
-  state.gated = { output: output.value };
+  state.gated = { output: output.value, standsFor };
   execution.held(state, "gate", id);
   if (into) await writer.flush();
 }

@@ -141,6 +141,7 @@ export class RunState {
   /** Which of the waiting units may go on. */
   noteWaits(waits: readonly WaitEntry[]): void {
     for (const w of waits) {
+      if (w.status === "cancelled") continue;
       const step = this.#byName.get(w.step);
       const state = step && this.unit(step, w.iteration).state;
       if (state?.status !== "waiting" || state.attempt !== w.attempt || !fits(state.wait?.kind, w.kind)) {
@@ -148,7 +149,8 @@ export class RunState {
         continue;
       }
       const signal = state.wait?.signal;
-      state.wait = { kind: w.kind, key: w.key, resolved: w.status === "resolved" || signal !== undefined };
+      const resolved = w.status === "resolved" || signal !== undefined;
+      state.wait = { kind: w.kind, key: w.key, resolved, resolvedAt: w.resolvedAt };
       if (signal) state.wait.signal = signal;
     }
   }
@@ -158,14 +160,18 @@ export class RunState {
     return false;
   }
 
-  /** Each signal goes to one unit that waits for its name: the oldest to the first of the flow. A timeout that came before it wins. */
+  /**
+   * Each signal goes to one unit that waits for its name: the oldest to the first of the flow. Of a signal and a
+   * timeout the first wins, however late the run looks.
+   */
   noteSignals(signals: readonly SignalEntry[]): void {
-    for (const { id, name, payload } of signals) {
+    for (const { id, name, payload, sentAt } of signals) {
       if (this.#taken.has(id)) continue;
       for (const { state } of this.units()) {
         const { wait } = state;
-        if (state.status !== "waiting" || wait?.kind !== "signal" || wait.key !== name || wait.resolved)
+        if (state.status !== "waiting" || wait?.kind !== "signal" || wait.key !== name || wait.signal)
           continue;
+        if (wait.resolvedAt && sentAt > wait.resolvedAt) continue;
         state.wait = { ...wait, resolved: true, signal: { id, payload } };
         this.#taken.add(id);
         break;
@@ -226,7 +232,7 @@ export class RunState {
         return;
       case "gated":
         state.status = "waiting";
-        state.gated = { output: entry.output };
+        state.gated = { output: this.#outputOf(step, entry), standsFor: entry.error ?? undefined };
         state.wait = { kind: "gate", key: null, resolved: false };
         return;
       case "retrying":
@@ -242,11 +248,18 @@ export class RunState {
       default: {
         state.wait = null;
         state.given = entry.event === "skipped" && operator !== null;
-        const joined = step.forEach && entry.iteration === 0 && entry.output === null;
-        const output = joined && entry.event === "completed" ? this.items(step).outputs() : entry.output;
-        this.settle(unit, entry.event, output, entry.error);
+        this.settle(unit, entry.event, this.#outputOf(step, entry), entry.error);
       }
     }
+  }
+
+  /** What the items of a step gave stands in their entries, unless a person or a fallback gave something else. */
+  #outputOf(step: CompiledStep, { event, iteration, output, operator }: JournalEntry): unknown {
+    const joined =
+      step.forEach && iteration === 0 && output === null && (event === "completed" || event === "gated");
+    return joined && (operator === null || operator.command === "rerun")
+      ? this.items(step).outputs()
+      : output;
   }
 }
 

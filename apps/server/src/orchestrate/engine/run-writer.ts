@@ -169,9 +169,7 @@ export class RunWriter {
     prepare?.();
     const prepared = this.#take();
     const set = new WriteSet().merge(gathered).merge(prepared.set).merge(own);
-    const result = await this.#write(set, prepared.number);
-    if (!result.ok) this.#pending = gathered.merge(this.#pending);
-    return result;
+    return this.#write(set, prepared.number, gathered);
   }
 
   /** [R2] An effect's own writes: refused, and with them the effect, once another has the run. */
@@ -180,8 +178,11 @@ export class RunWriter {
     return this.commitWith(own.with(holdRun, { tenant_id: tenantId, id, epoch }), prepare);
   }
 
-  /** Called when no commit is under way, which is looked at right before: of several that wait one goes on. */
-  async #write(set: WriteSet, number: number): Promise<CommitResult> {
+  /**
+   * Called when no commit is under way, which is looked at right before: of several that wait one goes on. What a
+   * refusal gives back is `restored` before they do, for they would find nothing left to write.
+   */
+  async #write(set: WriteSet, number: number, restored?: WriteSet): Promise<CommitResult> {
     const work = this.#deps.committer.commit(set).catch((error): CommitResult => {
       this.#lost = true;
       this.#birth?.fail(error);
@@ -191,6 +192,7 @@ export class RunWriter {
     this.#committing = work;
     const result = await work;
     this.#committing = undefined;
+    if (!result.ok && restored) this.#pending = restored.merge(this.#pending);
     if (!result.ok && result.fence === insertRun.name && this.#birth) {
       this.#lost = true;
       this.#birth.settle(false);

@@ -20,6 +20,8 @@ export interface Failure {
   readonly retryAfterMs?: number | undefined;
   /** No retry and no `onError`: what failed is the fallback itself, or a person ended the run. */
   readonly isFinal?: boolean;
+  /** Its gate has been put: what stands in for the failure needs no other. */
+  readonly passed?: boolean;
 }
 
 export interface Completion {
@@ -45,7 +47,7 @@ export async function completeStep(attempt: Attempt, output: unknown, how: Compl
   if ("fault" in json) return failStep(attempt, { error: json.fault, isFinal: standsFor !== null }, into);
   if (how.cacheKey) storeOutput(attempt, how.cacheKey, json.text);
   if (step.gate && iteration === 0 && !how.passed)
-    return openGate(attempt, { value: output, text: json.text }, into);
+    return openGate(attempt, { value: output, text: json.text }, how);
   const ms = Math.round(performance.now() - attempt.started);
   writer.journal(attempt, {
     event: "completed",
@@ -56,7 +58,7 @@ export async function completeStep(attempt: Attempt, output: unknown, how: Compl
   });
   if (into) writer.merge(into);
   if ((step.durable || into) && !execution.state.isLast(attempt) && !(await writer.flush())) return;
-  execution.state.settle(attempt, "completed", output, null);
+  execution.state.settle(attempt, "completed", output, standsFor);
   execution.deps.onStep(step.kind, "completed", ms);
 }
 
@@ -77,7 +79,7 @@ export async function failStep(attempt: Attempt, failure: Failure, into?: WriteS
     const delay = Math.max(retryAfterMs, retryDelay(step.retry, next, Math.random()));
     execution.wait(attempt, "retry", delay);
   } else if (step.onError.do === "fallback" && iteration === 0 && !isFinal) {
-    return fallBack(attempt, error, step.onError.output, into);
+    return fallBack(attempt, error, step.onError.output, { into, passed: failure.passed === true });
   } else {
     if (into) writer.merge(into);
     endStep(attempt, "failed", error, ms);
@@ -90,15 +92,15 @@ async function fallBack(
   attempt: Attempt,
   error: StepError,
   template: Template,
-  into?: WriteSet,
+  how: Pick<Completion, "into" | "passed">,
 ): Promise<void> {
   let output: unknown;
   try {
     output = await template.render({ ...attempt.execution.state.scope, error } as Scope); // the error is there for fallbacks
   } catch (cause) {
-    return failStep(attempt, { error: toStepError(cause), isFinal: true }, into);
+    return failStep(attempt, { error: toStepError(cause), isFinal: true }, how.into);
   }
-  return completeStep(attempt, output, { into, standsFor: error, operator: { command: "fallback" } });
+  return completeStep(attempt, output, { ...how, standsFor: error, operator: { command: "fallback" } });
 }
 
 export const skipStep = (attempt: Attempt): void => endStep(attempt, "skipped", null, 0);

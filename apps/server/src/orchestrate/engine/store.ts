@@ -51,11 +51,12 @@ export interface WaitEntry {
   readonly key: string | null;
   readonly status: "open" | "resolved" | "cancelled";
   readonly dueAt: Date | null;
+  readonly resolvedAt: Date | null;
 }
 
 export const readWaits = (db: Db, tenantId: string, runId: string): Promise<WaitEntry[]> =>
   db.query<WaitEntry>(sql`/* engine.readWaits */
-    select step, iteration, attempt, kind, key, status, due_at as "dueAt" from wait
+    select step, iteration, attempt, kind, key, status, due_at as "dueAt", resolved_at as "resolvedAt" from wait
     where tenant_id = ${tenantId} and run_id = ${runId} order by created_at, id`);
 
 export interface LeaseState {

@@ -38,7 +38,7 @@ export interface RunRow {
  */
 export const insertRun = defineWrite<RunRow>({
   name: "engine.insertRun",
-  order: 10,
+  order: 9, // before everything that may happen to the run in the same batch
   guard: true,
   columns: {
     tenant_id: "uuid",
