@@ -119,9 +119,10 @@ describe("evaluate", () => {
       "EXPRESSION_LIMIT",
     ],
   ])("stops %s", async (_name, source, code) => {
-    const before = performance.now();
+    const before = process.threadCpuUsage(); // its own time: a busy machine does not count
     expect(failure(await run(source))?.code).toBe(code);
-    expect(performance.now() - before).toBeLessThan(8_000);
+    const { user, system } = process.threadCpuUsage(before);
+    expect((user + system) / 1_000).toBeLessThan(8_000);
   });
 
   it("charges an evaluation for its own time, not for that of its neighbours", async () => {
