@@ -10,7 +10,7 @@ import { sql } from "../../../apps/server/src/platform/db/index.ts";
 import { listen } from "../http.ts";
 import { answerCalls } from "../part.ts";
 import { temporaryDirectory } from "../temporary.ts";
-import { type OarsApp, openOars } from "./oars-app.ts";
+import { allowAll, type OarsApp, openOars } from "./oars-app.ts";
 import { startMany } from "./parked.ts";
 
 export type Flood = "busy" | "slow";
@@ -99,13 +99,6 @@ function createPart(): { calls: FloodCalls; close: () => Promise<void> } {
     await opened?.door.app.stop();
   };
   return { calls, close };
-}
-
-async function allowAll({ app, admin }: OarsApp): Promise<void> {
-  const version = await app.policy.createVersion(admin, {
-    cedar: '@id("all") permit (principal, action, resource);',
-  });
-  await app.policy.publish(admin, version.id);
 }
 
 async function round(
