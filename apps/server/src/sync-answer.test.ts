@@ -143,7 +143,10 @@ describe.each(drivers)("answers with the end of the run on %s", (driver) => {
         const { items } = (await ask("GET", "/v1/runs?flow=slow&status=waiting")).json;
         return items.length === (await runsOf("slow")) && items;
       });
-      for (const { id } of parked) await ask("POST", "/v1/runs/:id/abort", { reason: "enough" }, { id });
+      for (const { id } of parked) {
+        const aborted = await ask("POST", "/v1/runs/:id/abort", { reason: "enough" }, { id });
+        expect(aborted.status, aborted.text).toBe(200);
+      }
       const ended = await Promise.all(waiting);
       expect(new Set(ended.map((a) => `${a.status} ${a.json.code}`))).toEqual(new Set(["409 RUN_ABORTED"]));
       expect(api.app.runs.answering()).toBe(0);
