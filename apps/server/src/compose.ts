@@ -167,6 +167,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     maxConcurrency: config.limits.maxConcurrency,
     maxRunning: config.limits.maxRunning,
     strained: pressure.high,
+    onClaim: (ms) => metrics.claimDuration.observe(ms / 1000),
     onStep: (kind, status, ms) => metrics.stepDuration.with(kind, status).observe(ms / 1000),
     onRun: (flow, status, ms) => {
       metrics.runs.with(flow, status).inc();
@@ -251,8 +252,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
     start: async () => {
       await workers.start();
       receiptLog.start();
-      outbox.start();
-      engine.start();
+      await outbox.start();
+      await engine.start();
       await triggers.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();

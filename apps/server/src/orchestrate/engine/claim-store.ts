@@ -54,6 +54,23 @@ export async function findReady(db: Database): Promise<Map<string, ReadyTenant>>
   return ready;
 }
 
+export interface Outlook {
+  /** Something is queued, though it may not be due or may have no room. */
+  readonly queued: boolean;
+  /** Milliseconds until the next timer or deadline of a parked run. */
+  readonly nextTimerMs: number | null;
+}
+
+/** What an idle process asks, in one statement. */
+export async function lookAround(db: Database): Promise<Outlook> {
+  const rows = await db.system.query<Outlook>(sql`/* engine.lookAround */
+    select exists (select from run r where ${open}) or exists (select from run r where ${capped}) as queued,
+      (extract(epoch from least(
+        (select min(w.due_at) from wait w where w.status = 'open' and w.due_at is not null),
+        (select min(r.deadline_at) from run r where r.status = 'waiting' and r.paused_at is null)) - now()) * 1000)::float8 as "nextTimerMs"`);
+  return rows[0] ?? { queued: false, nextTimerMs: null };
+}
+
 const taken = sql`r.tenant_id as "tenantId", r.id, r.flow_name as "flowName", r.flow_version as "flowVersion", r.flow_hash as "flowHash",
   r.principal_id as "principalId", r.params, r.trigger, r.priority, r.depth, r.parent_run_id as "parentRunId",
   r.concurrency_key as "concurrencyKey", r.lease_epoch as epoch, r.wake_seq as "wakeSeq", r.last_seq as "lastSeq",

@@ -10,9 +10,11 @@ import type { Outbox } from "#platform/jobs";
 import { handleEnds } from "./after-end.ts";
 import { Claimer } from "./claim.ts";
 import { ClaimLoop } from "./claim-loop.ts";
+import { lookAround } from "./claim-store.ts";
 import { admit, startKeyed } from "./concurrency.ts";
 import type { ExecutionDeps } from "./deps.ts";
 import type { ExecutionEnd } from "./execution.ts";
+import { createHints } from "./hints.ts";
 import { RunsInHand } from "./in-hand.ts";
 import { type Expected, RunEnds } from "./run-ends.ts";
 import { type ClaimedRun, requeueOf } from "./store.ts";
@@ -33,6 +35,8 @@ export interface EngineDeps
   readonly maxRunning: number | null;
   /** This process should take on nothing more for now. */
   readonly strained: () => boolean;
+  /** Milliseconds that a claim took. */
+  readonly onClaim: (ms: number) => void;
   readonly onRun: (flow: string, status: ExecutionEnd, ms: number) => void;
   readonly onQueueWait: (kind: string, ms: number) => void;
   /** Runs of a worker that died or left are queued again. */
@@ -43,7 +47,8 @@ export interface EngineDeps
 export interface NewRun extends Omit<RunRow, "status" | "lease_worker" | "lease_epoch"> {}
 
 export interface Engine {
-  start(): void;
+  /** Takes runs and fires timers. Without it runs are only accepted: other processes execute them. */
+  start(): Promise<void>;
   /** Takes no more runs and hands back those that do not end within the time. */
   stop(graceMs: number): Promise<void>;
   /**
@@ -74,6 +79,7 @@ export interface Engine {
 
 export function createEngine(deps: EngineDeps): Engine {
   const watchers = new Map<string, Set<() => void>>();
+  const hints = createHints(deps.db, deps.workerId);
 
   const execution: ExecutionDeps = {
     ...deps,
@@ -98,11 +104,19 @@ export function createEngine(deps: EngineDeps): Engine {
         error: state.failure,
       })),
     onFree: (tenantId) => claims.freed(tenantId),
+    onHandedBack: (tenantId) => wake(tenantId),
   });
   const claims = new ClaimLoop({
     claimer: new Claimer(deps),
     inHand,
     strained: deps.strained,
+    look: async () => {
+      const { queued, nextTimerMs } = await lookAround(deps.db);
+      timers.noted(nextTimerMs);
+      return queued;
+    },
+    onLeft: hints.runsQueued,
+    onClaim: deps.onClaim,
     onError: (error) => deps.onError(error, "claim"),
   });
   const wake = (tenantId?: string): void => claims.wake(tenantId);
@@ -110,6 +124,7 @@ export function createEngine(deps: EngineDeps): Engine {
     db: deps.db,
     inHand,
     onWoken: () => wake(),
+    onUnheard: hints.timerSet,
     onError: (error) => deps.onError(error, "timers"),
   });
   const handBackStray = createSweep(deps.db, deps.workerId, inHand);
@@ -132,12 +147,14 @@ export function createEngine(deps: EngineDeps): Engine {
   });
 
   return {
-    start: () => {
+    start: async () => {
       inHand.start();
-      claims.start();
       timers.start();
+      claims.start();
+      await hints.listen({ onQueued: (tenantId) => claims.heard(tenantId), onTimer: () => timers.arm(0) });
     },
     stop: async (graceMs) => {
+      await hints.close();
       await Promise.all([claims.stop(), timers.stop()]);
       await inHand.stop(graceMs);
     },
@@ -171,6 +188,7 @@ export function createEngine(deps: EngineDeps): Engine {
     wake: () => wake(),
     rouse: (runId) => {
       wake();
+      timers.arm(0); // an order may have set one
       inHand.get(runId)?.nudge();
     },
     expectEnd: (runId) => ends.expect(runId),

@@ -25,6 +25,8 @@ export interface InHandDeps {
   readonly onEnd: (execution: RunExecution, status: "completed" | "failed" | "aborted") => void;
   /** A run of this tenant has left its slot. */
   readonly onFree: (tenantId: string) => void;
+  /** A run of this tenant is queued again, for this process stops. */
+  readonly onHandedBack: (tenantId: string) => void;
   readonly onError: (error: unknown, what: string) => void;
 }
 
@@ -132,6 +134,7 @@ export class RunsInHand {
     let end: ExecutionEnd = "lost";
     try {
       end = await execution.drive();
+      if (end === "released") await this.#handBack(run);
     } catch (error) {
       execution.surrender();
       end = await this.#giveUp(run, error);
@@ -142,6 +145,16 @@ export class RunsInHand {
     if (end !== "lost" && end !== "released")
       this.#deps.onRun(run.flowName, end, Date.now() - run.startedAt.getTime());
     this.#deps.onFree(run.tenantId);
+  }
+
+  /** At once, so that others go on with it while the rest here comes to its end. */
+  async #handBack(run: ClaimedRun): Promise<void> {
+    try {
+      const { ok } = await this.#deps.db.committer.commit(handedBack(run, 0));
+      if (ok) this.#deps.onHandedBack(run.tenantId);
+    } catch (error) {
+      this.#deps.onError(error, `run ${run.id}`); // the end of this process hands it back
+    }
   }
 
   async #emptied(withinMs: number): Promise<void> {
@@ -160,7 +173,7 @@ export class RunsInHand {
     const outage = isOutage(error);
     for (let ms = 100; this.#running; ms = Math.min(ms * 2, 5_000)) {
       try {
-        const set = outage ? handedBack(run) : await this.#failed(run, error);
+        const set = outage ? handedBack(run, 1_000) : await this.#failed(run, error);
         const committed = await db.committer.commit(set);
         return committed.ok && !outage ? "failed" : "lost";
       } catch (cause) {
@@ -196,5 +209,5 @@ export class RunsInHand {
   }
 }
 
-const handedBack = ({ tenantId, id, epoch }: ClaimedRun): WriteSet =>
-  new WriteSet().add(releaseRun, { tenant_id: tenantId, id, epoch, delay_ms: 1_000 });
+const handedBack = ({ tenantId, id, epoch }: ClaimedRun, delayMs: number): WriteSet =>
+  new WriteSet().add(releaseRun, { tenant_id: tenantId, id, epoch, delay_ms: delayMs });
