@@ -98,6 +98,8 @@ describe("starting a run", () => {
   });
 });
 
+const problemType = "application/problem+json";
+
 describe("waiting for a run", () => {
   const answer = (
     states: Record<string, unknown>[],
@@ -131,6 +133,29 @@ describe("waiting for a run", () => {
     expect(code).toBe(1);
     expect(out).toMatch(/^error +XML_MALFORMED in step parse at line 13, column 41: the tag is not closed$/m);
     expect(out).toMatch(/^parse {2}xml\.parse@1 {2}failed {2}1 {8}7 ms {2}XML_MALFORMED at line 13/m);
+  });
+
+  it("shows a run that had failed by the time of the server's answer like any other", async () => {
+    answer([
+      { status: "failed", endedAt: at, error: { ...error, step: "parse" }, steps: [{ ...step, error }] },
+    ]);
+    const later = play;
+    play = (asked, reply) => {
+      if (asked.method !== "POST") return later(asked, reply, 0);
+      expect(asked.headers.prefer).toBe("wait=2");
+      const problem = {
+        code: "RUN_FAILED",
+        status: 422,
+        title: "",
+        detail: "",
+        instance: "",
+        requestId: "req_1",
+      };
+      return reply.send(422, { ...problem, runId: run.id, errors: [] }, { "content-type": problemType });
+    };
+    const { code, out } = await cli("run start orders --wait");
+    expect(code).toBe(1);
+    expect(out).toMatch(/^error +XML_MALFORMED in step parse/m);
   });
 
   it.each([

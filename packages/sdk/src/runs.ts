@@ -18,6 +18,17 @@ export interface RunWaitOptions extends WaitOptions {
   readonly until?: "settled" | "ended" | undefined;
 }
 
+export interface RunStartOptions extends CallOptions {
+  /**
+   * How long the server may wait for the run's end before it answers, in milliseconds; it counts whole seconds, and
+   * 60 at most. The run then has ended, or goes on as its status says.
+   */
+  readonly waitMs?: number | undefined;
+}
+
+/** What an answer takes besides the wait that the server was asked for. */
+const answerMs = 10_000;
+
 export const hasEnded = (status: RunStatus): boolean =>
   status === "completed" || status === "failed" || status === "aborted";
 
@@ -25,9 +36,18 @@ export const createRuns = (transport: Transport) => {
   const get = (id: string, options?: CallOptions): Promise<RunWithSteps> =>
     transport.json({ method: "GET", path: path`/v1/runs/${id}`, options });
   return {
-    /** The run is durable once this resolves. Errors: FLOW_NOT_FOUND, RUN_PARAMS_INVALID with every problem. */
-    start: (request: StartRunRequest, options?: CallOptions): Promise<Run> =>
-      transport.json({ method: "POST", path: "/v1/runs", body: request, options }),
+    /**
+     * The run is durable once this resolves. Errors: FLOW_NOT_FOUND, RUN_PARAMS_INVALID with every problem; with
+     * `waitMs` also RUN_FAILED and RUN_ABORTED, with the id of the run.
+     */
+    start: (request: StartRunRequest, { waitMs, ...options }: RunStartOptions = {}): Promise<Run> => {
+      const call = { method: "POST", path: "/v1/runs", body: request } as const;
+      if (waitMs === undefined) return transport.json({ ...call, options });
+      const seconds = Math.min(60, Math.ceil(waitMs / 1_000));
+      const timeoutMs = options.timeoutMs ?? seconds * 1_000 + answerMs;
+      const headers = { prefer: `wait=${seconds}` };
+      return transport.json({ ...call, headers, options: { ...options, timeoutMs } });
+    },
     /** With its steps. */
     get,
     /** Newest first. */
