@@ -141,7 +141,7 @@ describe("waiting for a run", () => {
     ]);
     const later = play;
     play = (asked, reply) => {
-      if (asked.method !== "POST") return later(asked, reply, 0);
+      if (asked.method !== "POST") return later(asked, reply);
       expect(asked.headers.prefer).toBe("wait=2");
       const problem = {
         code: "RUN_FAILED",
