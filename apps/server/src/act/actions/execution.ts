@@ -67,6 +67,11 @@ export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit)
     state === "pending_approval" ? await hold(deps, set, p, resolved, decision, actionId) : null;
   const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId });
   set.add(store.insertAction, row);
+  const { reservation } = p;
+  if (reservation) {
+    const { tenantId } = p.caller;
+    set.add(store.reserveAction, { tenant_id: tenantId, reservation, action_id: actionId });
+  }
   const recorded = recordedOf(p, resolved, actionId, 1);
   await addDecision(deps.receipts, set, recorded, decision, resolved.input);
   set.onCommit(() => deps.onState(resolved.shape.tool, state));
@@ -100,7 +105,7 @@ async function refused(
   fence: string,
 ): Promise<Proposed> {
   const { reservation } = p;
-  if (fence !== store.insertAction.name || !reservation) return { kind: "lost", fence };
+  if (fence !== store.reserveAction.name || !reservation) return { kind: "lost", fence };
   const action = await deps.db.read(p.caller.tenantId, (db) =>
     store.findReserved(db, p.caller.tenantId, reservation),
   );

@@ -51,7 +51,7 @@ const findClosed = (tx: Tx, run: TakenRun): Promise<Closed[]> =>
     from wait w
     join head h on h.step = w.step and h.iteration = w.iteration and h.attempt = w.attempt
       and h.event in ('waiting', 'gated', 'retrying')
-    left join action a on w.kind = 'action' and a.tenant_id = w.tenant_id and a.id::text = w.key
-    left join run c on w.kind = 'child' and c.tenant_id = w.tenant_id and c.id::text = w.key
+    left join action a on a.tenant_id = w.tenant_id and a.id = case w.kind when 'action' then w.key::uuid end
+    left join run c on c.tenant_id = w.tenant_id and c.id = case w.kind when 'child' then w.key::uuid end
     where w.tenant_id = ${run.tenantId} and w.run_id = ${run.id} and w.status = 'cancelled'
     order by w.step, w.iteration, w.created_at`);

@@ -9,4 +9,4 @@ export {
   isOarsError,
   OarsError,
 } from "./errors.ts";
-export { formatId, type IdKind, idPrefixes, isUuid, newId, parseId } from "./ids.ts";
+export { dayBefore, formatId, type IdKind, idPrefixes, isUuid, newId, parseId } from "./ids.ts";
