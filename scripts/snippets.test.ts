@@ -22,6 +22,7 @@ const documents = [
   "docs/guides/policies.md",
   "docs/guides/verify.md",
   "docs/guides/operate.md",
+  "examples/sync-answer/README.md",
 ];
 
 interface Stage {
