@@ -59,8 +59,13 @@ export interface Rooms {
 }
 
 export interface App extends Rooms {
-  /** Begins background work: claims, timers, outbox, sequencing, expiry. */
-  start(): Promise<void>;
+  /**
+   * Begins background work: claims, timers, outbox, sequencing, jobs. Without `worker` only what a process does that
+   * takes requests: it shows that it lives and sequences its own receipts. Other processes do the rest.
+   */
+  start(how?: { readonly worker: boolean }): Promise<void>;
+  /** Begins nothing more of its own: what is under way goes on, new runs are left to other processes. */
+  quiesce(): Promise<void>;
   /** Hands back what is under way and closes the database. */
   stop(): Promise<void>;
 }
@@ -249,16 +254,19 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduler,
     dialer,
     pressure,
-    start: async () => {
+    start: async ({ worker } = { worker: true }) => {
       await workers.start();
       receiptLog.start();
+      await triggers.start();
+      if (!worker) return;
       await outbox.start();
       await engine.start();
-      await triggers.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
+    quiesce: engine.quiesce,
     stop: async () => {
+      await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);

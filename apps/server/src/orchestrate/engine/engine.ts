@@ -49,6 +49,8 @@ export interface NewRun extends Omit<RunRow, "status" | "lease_worker" | "lease_
 export interface Engine {
   /** Takes runs and fires timers. Without it runs are only accepted: other processes execute them. */
   start(): Promise<void>;
+  /** Takes no more runs, and goes on with those in hand. */
+  quiesce(): Promise<void>;
   /** Takes no more runs and hands back those that do not end within the time. */
   stop(graceMs: number): Promise<void>;
   /**
@@ -146,6 +148,9 @@ export function createEngine(deps: EngineDeps): Engine {
     onAborted,
   });
 
+  const quiesce = async (): Promise<void> => {
+    await Promise.all([hints.close(), claims.stop(), timers.stop()]);
+  };
   return {
     start: async () => {
       inHand.start();
@@ -153,9 +158,9 @@ export function createEngine(deps: EngineDeps): Engine {
       claims.start();
       await hints.listen({ onQueued: (tenantId) => claims.heard(tenantId), onTimer: () => timers.arm(0) });
     },
+    quiesce,
     stop: async (graceMs) => {
-      await hints.close();
-      await Promise.all([claims.stop(), timers.stop()]);
+      await quiesce();
       await inHand.stop(graceMs);
     },
     accept: async (run, flow, along) => {
