@@ -44,6 +44,7 @@ beforeEach(async () => {
   const made = createCli({ OARS_URL: server.url, OARS_KEY: "oars_key" });
   cli = made;
   folder = made.folder;
+  return made.remove;
 });
 afterEach(() => server.close());
 
