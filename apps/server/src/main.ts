@@ -1,13 +1,21 @@
 /** The only file that reads the environment and handles signals. */
+import module from "node:module";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Config, loadConfig, loadOrCreateKeys } from "#platform/config";
-import { isOarsError } from "#platform/kernel";
-import { createTelemetry } from "#platform/telemetry";
-import { renderDoctor } from "./doctor.ts";
-import { migrateStore } from "./migrations.ts";
-import { assertRole, type Role } from "./roles.ts";
-import { type ServeOptions, serve } from "./serve.ts";
-import { work } from "./work.ts";
+import type { Config } from "#platform/config";
+import type { Role } from "./roles.ts";
+import type { ServeOptions } from "./serve.ts";
+
+// Compiled once and kept beside the code: a start takes half the processor time. Where that cannot be written it is as before.
+module.enableCompileCache?.(join(import.meta.dirname, "../node_modules/.cache"));
+const { loadConfig, loadOrCreateKeys } = await import("#platform/config");
+const { isOarsError } = await import("#platform/kernel");
+const { createTelemetry } = await import("#platform/telemetry");
+const { renderDoctor } = await import("./doctor.ts");
+const { migrateStore } = await import("./migrations.ts");
+const { assertRole } = await import("./roles.ts");
+const { serve } = await import("./serve.ts");
+const { work } = await import("./work.ts");
 
 const usage = `Usage: oars-server <command>
 
