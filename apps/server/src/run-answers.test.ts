@@ -66,6 +66,14 @@ describe.each(drivers)("answers on %s", (driver) => {
       expect(ended).toMatchObject({ status: "completed", output: "GATE_TIMEOUT" });
     });
 
+    it("[R10] reach a step that had waited for a signal before it was asked about", async () => {
+      const step = { use: "wait", with: { signal: "paid" }, gate: { question: "{{ output }}?" } };
+      const id = await parked(flow({ step }));
+      await stage.app.runs.signal(stage.admin, id, { name: "paid", payload: 5 });
+      await stage.app.runs.answerGate(stage.approver, await gateOf(id), { decision: "continue" });
+      expect((await stage.reach(id, "completed", "failed")).output).toBe(5);
+    });
+
     it("[R10] tell about a fallback what it stands in for", async () => {
       const broken = { use: "json.parse", with: { text: "{" }, onError: { fallback: 7 } };
       const step = { ...broken, gate: { question: "{{ output }}?" } };
@@ -76,6 +84,15 @@ describe.each(drivers)("answers on %s", (driver) => {
       expect(ended.output).toBe(ended.steps.find((s) => s.name === "step")?.error?.code);
       expect(typeof ended.output).toBe("string");
     });
+  });
+
+  it("[R7] of an operator who mends the input of a step over items reach the items that had not begun", async () => {
+    const text = "{{ $string(item) & '{' }}";
+    const each = { use: "json.parse", forEach: { items: [1, 2, 3], concurrency: 1 }, with: { text } };
+    const id = await stage.run(flow({ each }));
+    await stage.reach(id, "failed");
+    await stage.app.runs.retry(stage.admin, id, { reason: "mended", edits: { text: "7" } });
+    expect((await stage.reach(id, "completed", "failed")).output).toEqual([7, 7, 7]);
   });
 
   describe("to a wait for a signal", () => {

@@ -162,13 +162,16 @@ export function restart(state: StepState, edits: Operator["edits"]): void {
 /** A person's order to run it again is known; the next attempt may still have to wait. */
 export function order(state: StepState, edits: Operator["edits"]): void {
   state.group++;
-  if (edits) state.edits = mergeInto(state.edits ?? {}, edits) as StepState["edits"]; // two objects give one
+  if (edits) state.edits = mergeEdits(state.edits, edits);
   state.gated = null;
   state.error = null;
   state.output = null;
   state.diverted = false;
   state.fatal = false;
 }
+
+export const mergeEdits = (known: StepState["edits"], edits: NonNullable<Operator["edits"]>) =>
+  mergeInto(known ?? {}, edits) as StepState["edits"]; // two objects give one
 
 /** Objects are merged member by member; anything else of `edits` takes the place of what was there. */
 export function mergeInto(value: unknown, edits: unknown): unknown {

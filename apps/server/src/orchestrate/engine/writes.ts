@@ -228,7 +228,7 @@ export const insertWait = defineWrite<WaitRow>({
     from batch b`,
 });
 
-/** The wait of a step that goes on before its time. */
+/** The wait for a signal that has come; the same commit may open another wait of the step, for its gate. */
 export const closeWait = defineWrite<{
   tenant_id: string;
   run_id: string;
@@ -241,7 +241,7 @@ export const closeWait = defineWrite<{
   columns: { tenant_id: "uuid", run_id: "uuid", step: "text", iteration: "int4", attempt: "int4" },
   text: `/* engine.closeWait */ update wait w set status = 'resolved', resolved_at = now()
     from batch b where w.tenant_id = b.tenant_id and w.run_id = b.run_id and w.step = b.step and w.iteration = b.iteration
-      and w.attempt = b.attempt and w.status = 'open'`,
+      and w.attempt = b.attempt and w.kind = 'signal' and w.status = 'open'`,
 });
 
 /** [R8] Refused when the signal was delivered before. */
