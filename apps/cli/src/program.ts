@@ -7,6 +7,7 @@ import { addConnection } from "./commands/connection.ts";
 import { addFlow } from "./commands/flow.ts";
 import { addHealth } from "./commands/health.ts";
 import { addJob } from "./commands/job.ts";
+import { addScheduling } from "./commands/scheduling.ts";
 import { addLogin } from "./commands/login.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addPrincipal } from "./commands/principal.ts";
@@ -45,6 +46,7 @@ export function createProgram(host: CommandHost): Command {
     addVerify,
     addPrincipal,
     addJob,
+    addScheduling,
   ]) {
     add(program, host);
   }

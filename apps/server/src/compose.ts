@@ -7,8 +7,10 @@ import {
   builtInKinds,
   createEngine,
   createInvariantSweep,
+  createScheduling,
   createStepKinds,
   type Engine,
+  type Scheduling,
   type StepKind,
 } from "#orchestrate/engine";
 import { compileFlow, createFlows, type Flows } from "#orchestrate/flows";
@@ -54,6 +56,7 @@ export interface Rooms {
   readonly triggers: Triggers;
   readonly outbox: Outbox;
   readonly scheduler: Scheduler;
+  readonly scheduling: Scheduling;
   readonly dialer: Dialer;
   readonly pressure: Pressure;
 }
@@ -186,6 +189,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
+  const scheduling = createScheduling({
+    db,
+    assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
+    onChanged: engine.wake,
+  });
   const runs = createRuns({
     db,
     flows,
@@ -252,6 +260,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     triggers,
     outbox,
     scheduler,
+    scheduling,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {

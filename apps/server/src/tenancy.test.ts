@@ -32,7 +32,24 @@ async function tenantTables(): Promise<string[]> {
   const named = (shape: RegExp): string[] =>
     texts.flatMap((text) => [...text.matchAll(shape)].map((m) => m[1] ?? ""));
   const gone = new Set(named(/^drop table (\w+)/gm));
-  return named(/select oars_tenant_table\('(\w+)'\)/g).filter((table) => !gone.has(table));
+  const made = named(/select oars_(?:tenant_table|by_month)\('(\w+)'/g);
+  return [...new Set(made)].filter((table) => !gone.has(table));
+}
+
+/** What only some runs have: a gate, a signal, a cached output, a large payload. */
+async function furnishRun(app: Stage["app"], tenantId: string, runId: string): Promise<void> {
+  const key = Buffer.alloc(32, 7);
+  for (const row of [
+    sql`insert into gate (tenant_id, id, run_id, step, iteration, attempt, question, options, approvers, exclude_requester,
+      requester_id) values (${tenantId}, ${newId()}, ${runId}, 'ship', 0, 1, 'Go on?', '{}', '{}', true, ${tenantId})`,
+    sql`insert into signal (tenant_id, id, run_id, name, sent_by) values (${tenantId}, ${newId()}, ${runId}, 'paid', ${tenantId})`,
+    sql`insert into step_cache (tenant_id, key, run_id, step, expires_at)
+      values (${tenantId}, ${key}, ${runId}, 'ship', now() + interval '1 day')`,
+  ])
+    await app.db.system.query(row);
+  const set = new WriteSet();
+  await app.blobs.hold(set, { tenantId, runId }, JSON.stringify("x".repeat(40_000)));
+  await app.db.committer.commit(set);
 }
 
 describe.each(drivers)("tenants on %s", (driver) => {
@@ -119,7 +136,9 @@ describe.each(drivers)("tenants on %s", (driver) => {
       input: { method: "POST", path: "/x", body: { hold: true } },
     });
     await app.approvals.decide(stage.approver, done.approvalId ?? "", { decision: "approve", reason: "" });
+    await app.scheduling.put(admin, { weight: 2 });
     await app.idempotency.reserve(admin.tenantId, admin.principalId, "POST /v1/x", newId(), "f");
+    await furnishRun(app, admin.tenantId, id);
     await app.outbox.stop(); // so that its next row stays
     await app.log.stop();
     const set = new WriteSet();

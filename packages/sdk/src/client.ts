@@ -7,6 +7,7 @@ import { createHealth } from "./health.ts";
 import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
+import { createScheduling } from "./scheduling.ts";
 import { createSystem } from "./system.ts";
 import { createTransport, type TransportConfig } from "./transport.ts";
 import { createTrust } from "./trust.ts";
@@ -48,6 +49,7 @@ export function createClient(options: ClientOptions) {
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),
+    scheduling: createScheduling(transport),
   };
 }
 

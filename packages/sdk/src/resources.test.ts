@@ -61,6 +61,8 @@ describe("every call", () => {
     "GET /v1/webhooks": (c) => c.webhooks.list().page(),
     "GET /v1/system/jobs": (c) => c.system.jobs().page(),
     "POST /v1/system/jobs/x/run": (c) => c.system.runJob("x"),
+    "GET /v1/scheduling": (c) => c.scheduling.get(),
+    "PUT /v1/scheduling": (c) => c.scheduling.set({ weight: 2 }),
     "GET /health/live": (c) => c.health.live(),
     "GET /health/ready": (c) => c.health.ready(),
   };

@@ -8,6 +8,7 @@ import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
 import { runCommandRoutes } from "./run-command-routes.ts";
 import { runRoutes } from "./run-routes.ts";
+import { schedulingRoutes } from "./scheduling-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
 import { trustRoutes } from "./trust-routes.ts";
@@ -28,5 +29,6 @@ export const routes: readonly ServiceRoute[] = [
   ...trustRoutes,
   ...webhookRoutes,
   ...systemRoutes,
+  ...schedulingRoutes,
   ...operationRoutes,
 ];

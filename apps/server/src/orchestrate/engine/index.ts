@@ -46,6 +46,12 @@ export {
 } from "./operator-store.ts";
 export { type Bereft, reopenWaits } from "./reopen-store.ts";
 export type { Expected } from "./run-ends.ts";
+export {
+  createScheduling,
+  type RunShare,
+  type Scheduling,
+  type ShareChange,
+} from "./run-share.ts";
 export { addSeed, type SeedEntry } from "./seed.ts";
 export { toJsonText } from "./step-error.ts";
 export {
