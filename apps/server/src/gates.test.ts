@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mostSignals } from "#orchestrate/runs";
 import type { Caller } from "#platform/access";
+import { sql } from "#platform/db";
 import { newId } from "#platform/kernel";
 import { drivers } from "#testing";
 import { brokenInvariants } from "./testing/invariants.ts";
@@ -232,11 +233,13 @@ describe.each(drivers)("people and signals on %s", (driver) => {
     });
 
     it("[O4] answered against its timeout, 40 times: one of the two decides, and the run goes by it", async () => {
-      const source = ask({ timeout: "500ms", default: "abort" });
-      const { name } = await stage.app.flows.publish(stage.admin, source);
+      const publish = async (timeout: string) =>
+        (await stage.app.flows.publish(stage.admin, ask({ timeout, default: "abort" }))).name;
+      const [short, long] = [await publish("500ms"), await publish("1m")];
       const results = await Promise.all(
         Array.from({ length: 40 }, async (_, n) => {
-          const { id } = await stage.app.runs.start(stage.admin, { flow: name, params: {} });
+          const flow = n % 4 === 1 ? long : short; // some are in time and some too late for certain
+          const { id } = await stage.app.runs.start(stage.admin, { flow, params: {} });
           const gate = await until("the gate", async () => {
             const [found] = await stage.app.runs.listGates(operator, { runId: id, limit: 1 });
             return found;
@@ -364,17 +367,22 @@ describe.each(drivers)("people and signals on %s", (driver) => {
       );
       await stage.reach(id, "waiting");
       await stage.app.runs.pause(operator, id, "so that it claims none");
-      for (let sent = 0; sent < mostSignals; sent += 50)
-        await Promise.all(Array.from({ length: 50 }, () => send(id, sent)));
+      await stage.opened.database.system.query(sql`insert into signal (tenant_id, id, run_id, name, payload, sent_by)
+        select ${stage.admin.tenantId}, gen_random_uuid(), ${id}, 'paid', '1', ${stage.admin.principalId}
+        from generate_series(2, ${mostSignals})`);
+      await send(id, 1);
       expect(await refusal(send(id, 1))).toMatchObject({ code: "SIGNAL_BACKLOG", status: 409 });
       await stage.app.runs.abort(operator, id, "enough");
     });
 
     it("[O5] against the timeout of its step, 40 times: the run completes with it, or fails without having taken it", async () => {
-      const { name } = await stage.app.flows.publish(stage.admin, source({ timeout: "500ms" }));
+      const publish = async (timeout: string) =>
+        (await stage.app.flows.publish(stage.admin, source({ timeout }))).name;
+      const [short, long] = [await publish("500ms"), await publish("1m")];
       const results = await Promise.all(
         Array.from({ length: 40 }, async (_, n) => {
-          const { id } = await stage.app.runs.start(stage.admin, { flow: name, params: {} });
+          const flow = n % 4 === 1 ? long : short; // some are in time and some too late for certain
+          const { id } = await stage.app.runs.start(stage.admin, { flow, params: {} });
           const due = Date.now() + 500;
           if (n % 4 === 0) await stage.reach(id, "failed");
           else if (n % 4 > 1)

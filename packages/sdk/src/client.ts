@@ -3,6 +3,7 @@ import { createActions } from "./actions.ts";
 import { createApprovals } from "./approvals.ts";
 import { createConnections, createSecrets } from "./connections.ts";
 import { createFlows } from "./flows.ts";
+import { createGates } from "./gates.ts";
 import { createHealth } from "./health.ts";
 import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
@@ -42,6 +43,7 @@ export function createClient(options: ClientOptions) {
     policies: createPolicies(transport),
     flows: createFlows(transport),
     runs: createRuns(transport),
+    gates: createGates(transport),
     actions: createActions(transport),
     approvals: createApprovals(transport),
     receipts: createReceipts(transport),
