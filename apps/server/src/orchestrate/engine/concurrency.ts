@@ -53,18 +53,25 @@ export interface KeyedDeps {
 /** A run with its key. */
 type KeyedRow = RunRow & { readonly concurrency_key: string };
 
+/** `params` is the JSON text of its parameters, which the row may have elsewhere. */
+interface Begun {
+  readonly params: string;
+  /** Written in the same transaction. */
+  readonly along: WriteSet | undefined;
+}
+
 /**
- * Starts a run of a flow with a key. False: its start key is taken. `along` is written in the same transaction.
+ * Starts a run of a flow with a key. False: its start key is taken.
  * Errors: RUN_CONCURRENCY_REJECTED, RUN_KEY_INVALID.
  */
 export async function startKeyed(
   deps: KeyedDeps,
   draft: RunRow,
   flow: CompiledFlow,
-  along: WriteSet = new WriteSet(),
+  { params, along = new WriteSet() }: Begun,
 ): Promise<boolean> {
   const { concurrency } = flow;
-  const key = await keyOf(flow, { params: parsed(draft.params), trigger: parsed(draft.trigger ?? "{}") });
+  const key = await keyOf(flow, { params: parsed(params), trigger: parsed(draft.trigger ?? "{}") });
   if (concurrency === null || key === null) throw new Error(`${flow.name} has no concurrency key`);
   const blocked = concurrency.mode === "queue";
   const row: KeyedRow = { ...draft, concurrency_key: key, concurrency_limit: concurrency.limit, blocked };

@@ -172,7 +172,7 @@ export function createEngine(deps: EngineDeps): Engine {
         flow_max: flow.maxRuns,
       };
       if (flow.concurrency) {
-        const started = await startKeyed(keyed, queued, flow, along);
+        const started = await startKeyed(keyed, queued, flow, { params: run.params, along });
         deps.fault("runs.after-start");
         if (started) wake(run.tenant_id);
         return started;
