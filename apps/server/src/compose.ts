@@ -9,6 +9,7 @@ import {
   createInvariantSweep,
   createScheduling,
   createStepKinds,
+  dropExpired,
   type Engine,
   type Scheduling,
   type StepKind,
@@ -18,8 +19,9 @@ import { createRuns, type Runs } from "#orchestrate/runs";
 import { transforms } from "#orchestrate/transforms";
 import { createTriggers, type Triggers } from "#orchestrate/triggers";
 import { type Access, createAccess, createIdempotency, type Idempotency } from "#platform/access";
+import { type Blobs, createBlobs } from "#platform/blobs";
 import type { Config, Keys } from "#platform/config";
-import { type Database, openDatabase } from "#platform/db";
+import { type Database, openDatabase, openMonths } from "#platform/db";
 import {
   createOutbox,
   createPressure,
@@ -38,6 +40,7 @@ import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
 import { createLog, type Log } from "#sign/log";
 import { createReceipts, type Receipts } from "#sign/receipts";
+import { retire } from "./retention.ts";
 
 export interface Rooms {
   readonly db: Database;
@@ -57,6 +60,7 @@ export interface Rooms {
   readonly outbox: Outbox;
   readonly scheduler: Scheduler;
   readonly scheduling: Scheduling;
+  readonly blobs: Blobs;
   readonly dialer: Dialer;
   readonly pressure: Pressure;
 }
@@ -97,6 +101,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     options.db ?? (await openStore(options, workerId, (error) => onError(error, "database connection")));
   const clock = systemClock;
   const origin = config.http.publicUrl;
+  const blobs = createBlobs({ db });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
   const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock });
   const idempotency = createIdempotency({ db, vault });
@@ -164,6 +169,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   });
   const engine = createEngine({
     db,
+    blobs,
     workerId,
     flows,
     kinds,
@@ -234,7 +240,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const scheduler = createScheduler({
     db,
     workerId,
-    jobs: installationJobs({ ...rooms, sweepInvariants }),
+    jobs: installationJobs({
+      ...rooms,
+      sweepInvariants,
+      retire: () => retire({ db, keep: config.retention, log }),
+    }),
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
@@ -261,6 +271,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     outbox,
     scheduler,
     scheduling,
+    blobs,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
@@ -291,7 +302,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
 
 /** Tables whose rows come and go, and tables whose rows change while work is under way. */
 const queues = ["outbox", "receipt_pending", "wait", "worker", "idempotency"];
-const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile"];
+const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile", "blob"];
 
 type Background = Pick<
   Rooms,
@@ -301,7 +312,12 @@ type Background = Pick<
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
 
 /** Work for all processes together: one of them does it, whichever claims it first. */
-const installationJobs = (rooms: Background & { readonly sweepInvariants: () => Promise<number> }): Job[] => [
+const installationJobs = (
+  rooms: Background & {
+    readonly sweepInvariants: () => Promise<number>;
+    readonly retire: () => Promise<void>;
+  },
+): Job[] => [
   {
     name: "approval-expiry",
     everyMs: 10_000,
@@ -328,6 +344,27 @@ const installationJobs = (rooms: Background & { readonly sweepInvariants: () => 
     name: "idempotency-keys",
     everyMs: 600_000,
     work: async () => soonIf((await rooms.idempotency.purge(1_000)) === 1_000),
+  },
+  {
+    name: "step-cache",
+    everyMs: 600_000,
+    work: async () => soonIf((await rooms.db.system.tx((tx) => dropExpired(tx, 1_000))).length === 1_000),
+  },
+  {
+    name: "months",
+    everyMs: 6 * 3_600_000,
+    work: async () => {
+      await openMonths(rooms.db);
+      return null;
+    },
+  },
+  {
+    name: "retention",
+    everyMs: 86_400_000,
+    work: async () => {
+      await rooms.retire();
+      return null;
+    },
   },
 ];
 

@@ -1,5 +1,6 @@
 import { accessRoutes } from "./access-routes.ts";
 import { actionRoutes, approvalRoutes } from "./action-routes.ts";
+import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
@@ -21,6 +22,7 @@ export const routes: readonly ServiceRoute[] = [
   ...policyRoutes,
   ...flowRoutes,
   ...runRoutes,
+  ...blobRoutes,
   ...runCommandRoutes,
   ...gateRoutes,
   ...actionRoutes,

@@ -8,6 +8,7 @@ export {
   wakeRun,
 } from "./answer-store.ts";
 export type { RunEnd } from "./control-store.ts";
+export { dropExpired } from "./control-store.ts";
 export {
   type GateDecision,
   isEnded,
@@ -45,6 +46,8 @@ export {
   writeEntries,
 } from "./operator-store.ts";
 export { type Bereft, reopenWaits } from "./reopen-store.ts";
+export { type KeptMonth, type RetiredMonth, type Retirement, retireRuns } from "./retention.ts";
+export { findOldestLive } from "./retention-store.ts";
 export type { Expected } from "./run-ends.ts";
 export {
   createScheduling,
