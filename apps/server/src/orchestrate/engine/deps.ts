@@ -1,6 +1,7 @@
 import type { Actions } from "#act/actions";
 import type { Flows } from "#orchestrate/flows";
 import type { Caller } from "#platform/access";
+import type { Blobs } from "#platform/blobs";
 import type { Committer, Database } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
 import type { JournalEvent } from "./domain.ts";
@@ -10,6 +11,7 @@ import type { StepKinds } from "./kinds.ts";
 export interface ExecutionDeps {
   readonly db: Database;
   readonly committer: Committer;
+  readonly blobs: Pick<Blobs, "hold" | "load">;
   readonly kinds: StepKinds;
   readonly flows: Pick<Flows, "compiled" | "resolve">;
   readonly actions: Pick<Actions, "propose" | "perform" | "settle" | "record" | "handOn" | "retry" | "load">;

@@ -16,6 +16,7 @@ import type { ExecutionDeps } from "./deps.ts";
 import type { ExecutionEnd } from "./execution.ts";
 import { createHints } from "./hints.ts";
 import { RunsInHand } from "./in-hand.ts";
+import { keepLarge } from "./payloads.ts";
 import { type Expected, RunEnds } from "./run-ends.ts";
 import { type ClaimedRun, requeueOf } from "./store.ts";
 import { createSweep } from "./sweep.ts";
@@ -163,9 +164,12 @@ export function createEngine(deps: EngineDeps): Engine {
       await quiesce();
       await inHand.stop(graceMs);
     },
-    accept: async (run, flow, along) => {
+    accept: async (run, flow, more) => {
+      const kept = await keepLarge(deps.blobs, { tenantId: run.tenant_id, runId: run.id }, run.params);
+      const along = kept ? kept.along.merge(more ?? new WriteSet()) : more;
       const queued: RunRow = {
         ...run,
+        params: kept?.text ?? run.params,
         status: "queued",
         lease_worker: null,
         lease_epoch: 0,
@@ -177,10 +181,10 @@ export function createEngine(deps: EngineDeps): Engine {
         if (started) wake(run.tenant_id);
         return started;
       }
-      if (!along && claims.open && flow.maxRuns === null && deps.maxRunning === null) {
+      if (!more && claims.open && flow.maxRuns === null && deps.maxRunning === null) {
         const row: RunRow = { ...queued, status: "running", lease_worker: deps.workerId, lease_epoch: 1 };
         inHand.reserve(1);
-        const born = await inHand.begin(row, toClaimed(row), flow);
+        const born = await inHand.begin(row, toClaimed({ ...row, params: run.params }), flow, along);
         deps.fault("runs.after-start");
         if (born) return true;
       }

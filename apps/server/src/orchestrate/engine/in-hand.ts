@@ -9,6 +9,7 @@ import { isOarsError } from "#platform/kernel";
 import { readSignals } from "./control-store.ts";
 import type { ExecutionDeps } from "./deps.ts";
 import { type ExecutionEnd, leftWaits, RunExecution, runEnded } from "./execution.ts";
+import { loadRow } from "./payloads.ts";
 import { type ClaimedRun, readJournal, readLastSeq, readWaits } from "./store.ts";
 import { finishRun, type RunRow, releaseRun } from "./writes.ts";
 
@@ -101,7 +102,9 @@ export class RunsInHand {
           awaitsSignals ? readSignals(tx, tenantId, id) : [],
         ]),
       );
-      taken = new RunExecution(execution, run, flow, { journal, waits, signals });
+      const params = await loadRow(execution.blobs, { tenantId, runId: id }, run.params);
+      const whole = { ...run, params: params as ClaimedRun["params"] }; // an object when it was started
+      taken = new RunExecution(execution, whole, flow, { journal, waits, signals });
       onQueueWait(flow.steps[0]?.kind ?? "none", run.waitedMs);
     } catch (error) {
       await this.#giveUp(run, error);
@@ -117,10 +120,10 @@ export class RunsInHand {
    * wait for is one commit in all; a run whose steps take their time is made durable apart from them. False: its
    * start key is taken, and nothing has happened.
    */
-  begin(row: RunRow, run: ClaimedRun, flow: CompiledFlow): Promise<boolean> {
+  begin(row: RunRow, run: ClaimedRun, flow: CompiledFlow, along?: WriteSet): Promise<boolean> {
     this.#reserved--;
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-    const birth = { row, settle: resolve, fail: reject };
+    const birth = { row, along, settle: resolve, fail: reject };
     const known = { journal: [], waits: [], signals: [], birth };
     const execution = new RunExecution(this.#deps.execution, run, flow, known);
     void this.#drive(execution);

@@ -22,6 +22,8 @@ export interface Entry {
 /** The run's own row: it rides with the run's first commit. */
 export interface Birth {
   readonly row: RunRow;
+  /** What belongs to the row. */
+  readonly along?: WriteSet | undefined;
   /** Called once: it is durable, or its start key is taken. */
   readonly settle: (born: boolean) => void;
   /** Called when nobody can tell whether it is durable, or when it was given up before it was written. */
@@ -57,7 +59,9 @@ export class RunWriter {
     this.#run = run;
     this.#seq = seq;
     this.#birth = birth;
-    if (birth) this.#pending.add(insertRun, birth.row).onCommit(() => birth.settle(true));
+    if (!birth) return;
+    this.#pending.add(insertRun, birth.row).onCommit(() => birth.settle(true));
+    if (birth.along) this.#pending.merge(birth.along);
   }
 
   /** Number of the newest entry. */

@@ -1,9 +1,11 @@
 /** How a unit ends: it completes, is tried again, falls back, fails or is skipped. */
 import type { Scope, Template } from "#orchestrate/flows";
+import { referenceText } from "#platform/blobs";
 import type { WriteSet } from "#platform/db";
 import { type Operator, retryDelay, type StepError } from "./domain.ts";
 import type { RunExecution } from "./execution.ts";
 import { openGate } from "./open-gate.ts";
+import { Outside } from "./payloads.ts";
 import type { Unit } from "./run-state.ts";
 import { type JsonText, toJsonText, toStepError } from "./step-error.ts";
 import { storeCached } from "./writes.ts";
@@ -43,24 +45,31 @@ export async function completeStep(attempt: Attempt, output: unknown, how: Compl
   const { writer } = execution;
   const { into, standsFor = null } = how;
   const joined = step.forEach !== null && iteration === 0 && how.operator === undefined;
-  const json: JsonText = joined ? { text: null } : toJsonText(output); // its items hold it
+  const json: JsonText = joined ? { text: null } : textOf(output); // its items hold it
   if ("fault" in json) return failStep(attempt, { error: json.fault, isFinal: standsFor !== null }, into);
-  if (how.cacheKey) storeOutput(attempt, how.cacheKey, json.text);
-  if (step.gate && iteration === 0 && !how.passed)
-    return openGate(attempt, { value: output, text: json.text }, how);
+  const keeping = output instanceof Outside ? undefined : execution.keep(json.text);
+  const kept = keeping && (await keeping);
+  if (kept) writer.merge(kept.along);
+  const text = kept?.text ?? json.text;
+  if (how.cacheKey) storeOutput(attempt, how.cacheKey, text);
+  if (step.gate && iteration === 0 && !how.passed) return openGate(attempt, { value: output, text }, how);
   const ms = Math.round(performance.now() - attempt.started);
   writer.journal(attempt, {
     event: "completed",
-    output: json.text,
+    output: text,
     error: standsFor,
     operator: how.operator ?? null,
     ms,
   });
   if (into) writer.merge(into);
   if ((step.durable || into) && !execution.state.isLast(attempt) && !(await writer.flush())) return;
-  execution.state.settle(attempt, "completed", output, standsFor);
+  execution.state.settle(attempt, "completed", output, standsFor, kept?.outside);
   execution.deps.onStep(step.kind, "completed", ms);
 }
+
+/** What is kept as a blob already is not kept again. */
+const textOf = (output: unknown): JsonText =>
+  output instanceof Outside ? { text: referenceText(output.reference) } : toJsonText(output);
 
 /** Retries, or ends the unit as its `onError` says. */
 export async function failStep(attempt: Attempt, failure: Failure, into?: WriteSet): Promise<void> {
@@ -96,6 +105,7 @@ async function fallBack(
 ): Promise<void> {
   let output: unknown;
   try {
+    await attempt.execution.bring(template.refs);
     output = await template.render({ ...attempt.execution.state.scope, error } as Scope); // the error is there for fallbacks
   } catch (cause) {
     return failStep(attempt, { error: toStepError(cause), isFinal: true }, how.into);
