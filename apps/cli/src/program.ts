@@ -5,6 +5,7 @@ import { addAction } from "./commands/action.ts";
 import { addApproval } from "./commands/approval.ts";
 import { addConnection } from "./commands/connection.ts";
 import { addFlow } from "./commands/flow.ts";
+import { addGate } from "./commands/gate.ts";
 import { addHealth } from "./commands/health.ts";
 import { addJob } from "./commands/job.ts";
 import { addLogin } from "./commands/login.ts";
@@ -40,6 +41,7 @@ export function createProgram(host: CommandHost): Command {
     addPolicy,
     addFlow,
     addRun,
+    addGate,
     addApproval,
     addAction,
     addReceipts,

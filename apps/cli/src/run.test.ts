@@ -105,10 +105,12 @@ describe("waiting for a run", () => {
   const answer = (
     states: Record<string, unknown>[],
     actions: readonly { id: string; state: string; approvalId?: string }[] = [],
+    gates: readonly object[] = [],
   ) => {
     let turn = 0;
     play = ({ method, url }, reply) => {
       if (method === "POST") return reply.send(202, run);
+      if (url.startsWith("/v1/gates")) return reply.send(200, { items: gates, nextCursor: null });
       if (url.startsWith("/v1/actions")) {
         const state = new URL(url, "http://x").searchParams.get("state");
         return reply.send(200, { items: actions.filter((a) => a.state === state), nextCursor: null });
@@ -169,6 +171,17 @@ describe("waiting for a run", () => {
     expect(out).toContain(text);
   });
 
+  it("exits with 2 when the run asks a person, and says how to answer", async () => {
+    answer(
+      [{ status: "waiting" }],
+      [],
+      [{ id: "gat_x", question: "Book it?", options: ["continue", "abort"] }],
+    );
+    const { code, out } = await cli("run start orders --wait");
+    expect(code).toBe(2);
+    expect(out).toContain("It asks: Book it? oars gate answer gat_x continue|abort");
+  });
+
   it("goes on over a pause that no person must end", async () => {
     answer([{ status: "waiting" }, { status: "completed", endedAt: at }]);
     expect((await cli("run start orders --wait --json")).code).toBe(0);
@@ -217,6 +230,7 @@ describe("watching a run", () => {
   it("says what a person can do while the run waits for one", async () => {
     play = ({ url }, reply) => {
       const pending = { id: "act_x", approvalId: "apr_x" };
+      if (url.startsWith("/v1/gates")) return reply.send(200, { items: [], nextCursor: null });
       if (url.includes("state=pending_approval"))
         return reply.send(200, { items: [pending], nextCursor: null });
       if (url.startsWith("/v1/actions")) return reply.problem(403, "AUTH_FORBIDDEN");
