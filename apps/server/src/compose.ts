@@ -202,6 +202,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   });
   const runs = createRuns({
     db,
+    blobs,
     flows,
     engine,
     actions,

@@ -80,6 +80,27 @@ describe.each(drivers)("large payloads on %s", (driver) => {
     expect(run.output).toEqual(["180001", "280001", "380001"]);
   });
 
+  it("come along when a run repeats another one from a step on", async () => {
+    const first = await end(
+      flow(
+        {
+          big: { use: "noop", with: { output: "{{ params.text & '?' }}" } },
+          size: { use: "noop", needs: ["big"], with: { output: "{{ $length(steps.big.output) }}" } },
+        },
+        text,
+      ),
+      { text: large },
+    );
+    const { id } = await stage.app.runs.rerun(stage.admin, first.id, { from: "size", reason: "once more" });
+    const again = await stage.reach(id, "completed", "failed");
+    expect(again.error).toBeNull();
+    expect(again.output).toBe(80_001);
+    const kept = referenceIn((await rows(id))[0]?.output);
+    const owner = { tenantId: stage.admin.tenantId, runId: id };
+    if (!kept) throw new Error("the output stands in its row");
+    expect(JSON.parse(await stage.app.blobs.load(owner, kept))).toBe(`${large}?`);
+  });
+
   it("that a user makes look like references come back as they were sent, whatever their size", async () => {
     const forged = { $blob: { sha256: "0".repeat(64), bytes: 5 } };
     const run = await end(

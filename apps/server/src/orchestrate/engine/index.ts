@@ -48,6 +48,7 @@ export {
 export { type Bereft, reopenWaits } from "./reopen-store.ts";
 export { type KeptMonth, type RetiredMonth, type Retirement, retireRuns } from "./retention.ts";
 export { findOldestLive } from "./retention-store.ts";
+export { loadRow } from "./payloads.ts";
 export type { Expected } from "./run-ends.ts";
 export {
   createScheduling,
