@@ -58,14 +58,14 @@ export class ClaimLoop {
     await this.#claiming;
   }
 
-  /** Runs were queued by this process, of this tenant or of whomever. */
+  /** Runs were queued by this process: of this tenant, and of no flow with a cap; or of whomever. */
   wake(tenantId: string | undefined): void {
     if (this.#running && this.#room > 0) this.#owed = true;
     else this.#deps.onLeft(tenantId);
     this.heard(tenantId);
   }
 
-  /** There may be queued runs, of this tenant or of whomever. */
+  /** The same, of another process. */
   heard(tenantId: string | undefined): void {
     this.#deps.claimer.news(tenantId);
     this.#go();

@@ -92,7 +92,7 @@ export function createEngine(deps: EngineDeps): Engine {
       for (const listener of watchers.get(runId) ?? []) listener();
     },
     onQueued: (tenantId, key) => {
-      if (key === null) wake(tenantId);
+      if (key === null) wake();
       else letIn(tenantId, key).catch((error) => deps.onError(error, "admission"));
     },
   };
@@ -107,7 +107,7 @@ export function createEngine(deps: EngineDeps): Engine {
         error: state.failure,
       })),
     onFree: (tenantId) => claims.freed(tenantId),
-    onHandedBack: (tenantId) => wake(tenantId),
+    onHandedBack: () => wake(),
   });
   const claims = new ClaimLoop({
     claimer: new Claimer(deps),
@@ -122,6 +122,7 @@ export function createEngine(deps: EngineDeps): Engine {
     onClaim: deps.onClaim,
     onError: (error) => deps.onError(error, "claim"),
   });
+  /** A tenant is named where its runs have no cap of their flow. */
   const wake = (tenantId?: string): void => claims.wake(tenantId);
   const timers = new Timers({
     db: deps.db,
@@ -133,7 +134,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const handBackStray = createSweep(deps.db, deps.workerId, inHand);
 
   const letIn = async (tenantId: string, key: string): Promise<void> => {
-    if ((await admit(deps.db, tenantId, key)) > 0) wake(tenantId);
+    if ((await admit(deps.db, tenantId, key)) > 0) wake();
   };
   deps.outbox.on("run.ended", async ({ tenantId, payload }) => {
     if (payload.concurrencyKey) await letIn(tenantId, String(payload.concurrencyKey));
@@ -178,7 +179,7 @@ export function createEngine(deps: EngineDeps): Engine {
       if (flow.concurrency) {
         const started = await startKeyed(keyed, queued, flow, { params: run.params, along });
         deps.fault("runs.after-start");
-        if (started) wake(run.tenant_id);
+        if (started) wake();
         return started;
       }
       if (!more && claims.open && flow.maxRuns === null && deps.maxRunning === null) {
@@ -191,7 +192,7 @@ export function createEngine(deps: EngineDeps): Engine {
       const set = new WriteSet().add(insertRun, queued).merge(along ?? new WriteSet());
       const { ok } = await deps.db.committer.commit(set);
       deps.fault("runs.after-start");
-      if (ok) wake(run.tenant_id);
+      if (ok) wake(flow.maxRuns === null ? run.tenant_id : undefined);
       return ok;
     },
     wake: () => wake(),

@@ -26,8 +26,8 @@ export interface InHandDeps {
   readonly onEnd: (execution: RunExecution, status: "completed" | "failed" | "aborted") => void;
   /** A run of this tenant has left its slot. */
   readonly onFree: (tenantId: string) => void;
-  /** A run of this tenant is queued again, for this process stops. */
-  readonly onHandedBack: (tenantId: string) => void;
+  /** A run is queued again, for this process stops. */
+  readonly onHandedBack: () => void;
   readonly onError: (error: unknown, what: string) => void;
 }
 
@@ -154,7 +154,7 @@ export class RunsInHand {
   async #handBack(run: ClaimedRun): Promise<void> {
     try {
       const { ok } = await this.#deps.db.committer.commit(handedBack(run, 0));
-      if (ok) this.#deps.onHandedBack(run.tenantId);
+      if (ok) this.#deps.onHandedBack();
     } catch (error) {
       this.#deps.onError(error, `run ${run.id}`); // the end of this process hands it back
     }
