@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sql } from "#platform/db";
 import { drivers } from "#testing";
 import { brokenInvariants } from "./testing/invariants.ts";
+import { createGate } from "./testing/receiver.ts";
 import { openStage, type Stage } from "./testing/stage.ts";
 import { until } from "./testing/until.ts";
 
@@ -84,6 +85,34 @@ describe.each(drivers)("answers on %s", (driver) => {
       expect(ended.output).toBe(ended.steps.find((s) => s.name === "step")?.error?.code);
       expect(typeof ended.output).toBe("string");
     });
+  });
+
+  it("[R10] that nobody gave in time count once a run goes on that had failed in the same moment", async () => {
+    const held = createGate();
+    stage.receiver.answer(async () => {
+      await held.opened;
+      return { status: 422 };
+    });
+    const gate = { question: "Go on?", timeout: "30ms", default: "continue" };
+    const asked = { use: "noop", with: { output: 7 }, gate };
+    const ship = {
+      use: "http.request",
+      needs: ["first"],
+      with: { connection: "wms", method: "POST", path: "/", body: {} },
+    };
+    const source = flow({ asked, first: { use: "noop" }, ship }, { limits: { parallel: 1 } });
+    const id = await stage.run(source);
+    const waits = () => db().query<{ status: string }>(sql`select status from wait where run_id = ${id}`);
+    await until("the end of its time", async () => (await waits())[0]?.status === "resolved");
+    held.open(); // the run had no hand free to act on it
+    await stage.reach(id, "failed");
+    const gates = () => db().query<{ status: string }>(sql`select status from gate where run_id = ${id}`);
+    await until("its end", async () => (await gates())[0]?.status === "cancelled");
+    stage.receiver.answer(() => ({ status: 201 }));
+    await stage.app.runs.retry(stage.admin, id, { reason: "mended" });
+    const run = await stage.reach(id, "completed", "failed");
+    expect(run.error).toBeNull();
+    expect(await gates()).toEqual([{ status: "expired" }]);
   });
 
   it("[R7] of an operator who mends the input of a step over items reach the items that had not begun", async () => {

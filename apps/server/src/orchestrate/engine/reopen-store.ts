@@ -30,7 +30,7 @@ export async function reopenWaits(tx: Tx, run: TakenRun): Promise<Bereft[]> {
     update gate g set status = 'open', answered_at = null
     where g.tenant_id = ${run.tenantId} and g.run_id = ${run.id} and g.status = 'cancelled' and exists (
       select from wait w where w.tenant_id = g.tenant_id and w.run_id = g.run_id and w.kind = 'gate' and w.key = g.id::text
-        and w.status = 'open')`);
+        and w.status in ('open', 'resolved'))`); // resolved: its time was up, and nobody had acted on that
   return closed.filter((w) => w.becomes === "gone");
 }
 
