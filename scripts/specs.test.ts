@@ -40,7 +40,7 @@ describe("the tables of the specifications", () => {
 });
 
 describe("the promises of the specifications", () => {
-  it.each(["run", "action", "approval"])("of %s are each held by the tests that it names", async (name) => {
+  it.each(["run", "claim", "action", "approval"])("of %s are each held by the tests that it names", async (name) => {
     const text = await readFile(join(root, `docs/specs/${name}.md`), "utf8");
     const promised = [...text.matchAll(/^- \*\*([A-Z]\d+)\*\* /gm)].map((m) => m[1] ?? "");
     const held = [...text.matchAll(/^\| ([A-Z]\d+) +\| (.+) \|$/gm)].map(
