@@ -22,7 +22,7 @@ import { type Attempt, failStep, skipStep } from "./step-end.ts";
 import { isToldError, toJsonText, toStepError } from "./step-error.ts";
 import { runStep } from "./step-run.ts";
 import { type ClaimedRun, type JournalEntry, readLease, readWaits, type WaitEntry } from "./store.ts";
-import { finishRun, parkRun } from "./writes.ts";
+import { parkRun } from "./writes.ts";
 
 /** `released`: handed back in the middle, for this process stops. */
 export type ExecutionEnd = "completed" | "failed" | "aborted" | "parked" | "released" | "lost";
@@ -280,7 +280,7 @@ export class RunExecution {
     const kept = await this.keep(this.output);
     const { failure, aborted } = this.state;
     const status = aborted ? "aborted" : failure ? "failed" : "completed";
-    const set = new WriteSet().add(finishRun, {
+    const set = this.writer.finish({
       tenant_id: this.run.tenantId,
       id: this.run.id,
       epoch: this.run.epoch,
