@@ -31,6 +31,21 @@ steps:
   after: { use: noop, needs: [ship], durable: true }
 `;
 
+/** Twenty steps one after the other, of which each second one is an effect. */
+const long = `
+flow: long
+version: 1.0.0
+params: { n: { type: integer } }
+steps:
+${Array.from({ length: 20 }, (_, i) => {
+  const needs = i === 0 ? "" : `, needs: [s${i - 1}]`;
+  const body = `{ n: "{{ params.n }}", step: ${i} }`;
+  return i % 2 === 0
+    ? `  s${i}: { use: noop, durable: true${needs} }`
+    : `  s${i}: { use: http.request${needs}, with: { connection: wms, method: POST, path: /orders, body: ${body} } }`;
+}).join("\n")}
+`;
+
 describe("processes on one PostgreSQL", { timeout: 120_000 }, () => {
   let opened: TestDatabase;
   let receiver: Receiver;
@@ -74,7 +89,7 @@ describe("processes on one PostgreSQL", { timeout: 120_000 }, () => {
       cedar: '@id("all") permit (principal, action, resource);',
     });
     await app.policy.publish(admin, policy.id);
-    await app.flows.publish(admin, flow);
+    for (const source of [flow, long]) await app.flows.publish(admin, source);
   };
   const begin = async (
     command: readonly string[],
@@ -84,8 +99,8 @@ describe("processes on one PostgreSQL", { timeout: 120_000 }, () => {
     processes.push(started);
     return started;
   };
-  const start = async (api: ServerProcess, n: number): Promise<string> => {
-    const { status, json } = await api.ask(key, "POST", "/v1/runs", { flow: "shared", params: { n } });
+  const start = async (api: ServerProcess, n: number, name = "shared"): Promise<string> => {
+    const { status, json } = await api.ask(key, "POST", "/v1/runs", { flow: name, params: { n } });
     expect(status).toBe(202);
     return json.id;
   };
@@ -154,6 +169,30 @@ describe("processes on one PostgreSQL", { timeout: 120_000 }, () => {
     expect(doubled).toEqual([]);
   });
 
+  it("[check 51] sixty runs of twenty steps, workers killed one after the other: no step is lost or done twice", async () => {
+    const runs = 60;
+    const effects = 10 * runs;
+    const api = await begin(["serve", "--no-worker"]);
+    const working = [await begin(["work"]), await begin(["work"])];
+    receiver.answer(() => ({ status: 201 }));
+    const started = Promise.all(Array.from({ length: runs }, (_, n) => start(api, n, "long")));
+    for (const share of [0.2, 0.4, 0.6]) {
+      await until("its share of the work", () => receiver.received.length >= share * effects, 60_000);
+      await working.shift()?.kill();
+      working.push(await begin(["work"]));
+    }
+    await started;
+    await until("all", async () => (await left()) === 0, 60_000);
+    const steps = await opened.database.system.query<{ n: number; most: number }>(sql`
+      select count(*)::int4 as n, max(x.times)::int4 as most from (
+        select count(*) as times from journal where event = 'completed' and run_id in (select id from run where flow_name = 'long')
+        group by run_id, step) x`);
+    expect(steps).toEqual([{ n: 20 * runs, most: 1 }]);
+    const sent = Map.groupBy(receiver.received, (r) => JSON.stringify(r.body));
+    expect(sent.size).toBe(effects);
+    for (const same of sent.values()) expect(new Set(same.map((r) => r.key)).size).toBe(1);
+  });
+
   it("one that is told to stop takes no more, ends what ends in time and hands back the rest for others", async () => {
     const api = await begin(["serve", "--no-worker"]);
     const going = await begin(["work"], { OARS_SHUTDOWN_TIMEOUT_MS: "8000" });
@@ -216,6 +255,16 @@ describe("processes on one PostgreSQL", { timeout: 120_000 }, () => {
     await until("the run", async () => (await left()) === 0, 30_000);
   });
 
+  it("print the port that they have when they were told to take a free one", async () => {
+    const { banner } = await begin(["serve"], { OARS_PORT: "0", OARS_PUBLIC_URL: "" });
+    const url = /OARS is ready at (http:\/\/127\.0\.0\.1:[1-9]\d*)/.exec(banner)?.[1] ?? "";
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    const other = await begin(["serve"], { OARS_PORT: "0", OARS_PUBLIC_URL: "https://oars.example.com" });
+    expect(other.banner).toContain("OARS is ready at https://oars.example.com");
+    const address = /listens on (127\.0\.0\.1:[1-9]\d*)/.exec(other.banner)?.[1] ?? "";
+    expect((await fetch(`http://${address}/health/ready`)).status).toBe(200);
+  });
+
   it("[check 5] say at the start which limits are in force", async () => {
     const log = await begin(["serve"], {
       OARS_LOG_LEVEL: "info",
@@ -265,15 +314,5 @@ describe("the command line of the server", { timeout: 60_000 }, () => {
     const refused = command(["serve"], { ORCHESTRATION_DEFAULT_MAX_PARALLEL: "abc" });
     expect(refused.status).toBe(78);
     expect(refused.stderr).toContain("ORCHESTRATION_DEFAULT_MAX_PARALLEL");
-  });
-
-  it("prints the port that it has when it was told to take a free one", async () => {
-    const dir = await mkdtemp(join(tmpdir(), "oars-port-"));
-    const server = await startServer({ OARS_PORT: "0", OARS_DATA_DIR: dir });
-    const url = /OARS is ready at (http:\/\/127\.0\.0\.1:[1-9]\d*)/.exec(server.banner)?.[1];
-    expect(url).toBeDefined();
-    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
-    await server.interrupt();
-    await rm(dir, { recursive: true, force: true });
   });
 });

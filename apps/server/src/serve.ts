@@ -64,6 +64,7 @@ export async function serve(given: ServeOptions, worker = true): Promise<Serving
   options.print(
     renderBanner({
       url,
+      address: url.endsWith(`:${config.http.port}`) ? undefined : `${config.http.host}:${config.http.port}`,
       store: config.store.kind === "pglite" ? `embedded, in ${config.dataDir}` : "PostgreSQL",
       tenant: formatId("tenant", first.tenantId),
       adminKey: first.created ? first.apiKey : undefined,
