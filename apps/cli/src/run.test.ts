@@ -197,7 +197,8 @@ describe("waiting for a run", () => {
 
 describe("watching a run", () => {
   const frame = (seq: number, type: string, data: object = {}): string =>
-    `id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify({ seq, type, at, data })}\n\n`;
+    `id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify({ seq, type, at, data, ...endOf(type) })}\n\n`;
+  const endOf = (type: string) => (/^run\.(completed|failed|aborted)$/.test(type) ? { end: true } : {});
 
   it("prints every event when it happens, goes on over a cut, and exits with 0", async () => {
     const shown = Promise.withResolvers<void>();
@@ -254,6 +255,6 @@ describe("watching a run", () => {
         .trimEnd()
         .split("\n")
         .map((line) => JSON.parse(line)),
-    ).toEqual([{ seq: 5, type: "run.failed", at, data: { error } }]);
+    ).toEqual([{ seq: 5, type: "run.failed", at, data: { error }, end: true }]);
   });
 });
