@@ -147,8 +147,9 @@ async function round(
   clearInterval(watch);
   const spent = (performance.now() - started) / 1000;
   const flooded = (await floodEnded(door)) - before;
-  await dropQueued(door);
+  await dropQueued(door); // nothing more is claimed
   await worker.app.stop();
+  await dropQueued(door); // what it handed back
   return { alone, beside, ahead: await begunAhead(door, small.caller, since), flooded, seconds: spent };
 }
 
