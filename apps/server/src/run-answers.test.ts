@@ -115,6 +115,45 @@ describe.each(drivers)("answers on %s", (driver) => {
     expect(await gates()).toEqual([{ status: "expired" }]);
   });
 
+  it("[R10] to run a step again give it all its attempts once more, under a key of their own", async () => {
+    const seen = new Set<string>();
+    stage.receiver.answer(({ key }) => {
+      const first = !seen.has(key);
+      seen.add(key);
+      return { status: first ? 503 : 201 };
+    });
+    const ship = {
+      use: "http.request",
+      with: { connection: "wms", method: "POST", path: "/", body: {} },
+      retry: { attempts: 2, backoff: "fixed", initial: "5ms" },
+      gate: { question: "Go on?" },
+    };
+    const id = await parked(flow({ ship }));
+    await stage.app.runs.answerGate(stage.approver, await gateOf(id), { decision: "retry" });
+    await stage.app.runs.answerGate(stage.approver, await gateOf(id), { decision: "continue" });
+    const run = await stage.reach(id, "completed", "failed");
+    expect(run.error).toBeNull();
+    expect(run.steps[0]?.attempt).toBe(4);
+    expect(seen.size).toBe(2);
+  });
+
+  it("[R4] that end a run cancel what items held whose step the run's last owner had not come to", async () => {
+    const body = { hold: true };
+    const each = {
+      use: "http.request",
+      forEach: { items: [1, 2] },
+      with: { connection: "wms", method: "POST", path: "/", body },
+    };
+    const ask = { use: "noop", gate: { question: "Go on?" } };
+    const id = await parked(flow({ ask, each }, { limits: { parallel: 1 } }));
+    const held = () => stage.app.actions.list(stage.admin, { runId: id, limit: 5 });
+    await until("both items to be held", async () => (await held()).length === 2);
+    await stage.reach(id, "waiting");
+    await stage.app.runs.answerGate(stage.approver, await gateOf(id), { decision: "abort" });
+    await stage.reach(id, "aborted");
+    await until("the end of both", async () => (await held()).every((a) => a.state === "cancelled"));
+  });
+
   it("[R7] of an operator who mends the input of a step over items reach the items that had not begun", async () => {
     const text = "{{ $string(item) & '{' }}";
     const each = { use: "json.parse", forEach: { items: [1, 2, 3], concurrency: 1 }, with: { text } };

@@ -92,8 +92,10 @@ export class Items {
     });
   }
 
+  /** Of what the journal alone tells, before it is known what the items are, too. */
   get waiting(): boolean {
-    for (const i of this.#open) if (this.#states.get(i)?.status === "waiting") return true;
+    for (const i of this.#values ? this.#open : this.#states.keys())
+      if (this.#states.get(i)?.status === "waiting") return true;
     return false;
   }
 

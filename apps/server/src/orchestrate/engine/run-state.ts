@@ -243,7 +243,10 @@ export class RunState {
 
   get waiting(): boolean {
     if (this.steps.some((s) => s.status === "waiting")) return true;
-    for (const items of this.#items.values()) if (items.waiting) return true;
+    for (const [index, items] of this.#items) {
+      const step = this.steps[index];
+      if (step && !isOver(step) && items.waiting) return true;
+    }
     return false;
   }
 

@@ -2,7 +2,7 @@
 import type { Scope, Template } from "#orchestrate/flows";
 import { referenceText } from "#platform/blobs";
 import type { WriteSet } from "#platform/db";
-import { type Operator, retryDelay, type StepError } from "./domain.ts";
+import { type Operator, retryDelay, type StepError, triesOf } from "./domain.ts";
 import type { RunExecution } from "./execution.ts";
 import { openGate } from "./open-gate.ts";
 import { Outside } from "./payloads.ts";
@@ -80,11 +80,11 @@ export async function failStep(attempt: Attempt, failure: Failure, into?: WriteS
   const place = item ? { index: item.index, key: item.key } : {};
   const error: StepError = { ...failure.error, step: step.name, ...place };
   const ms = Math.round(performance.now() - attempt.started);
-  const again = retryAfterMs !== undefined && state.attempt - state.group < step.retry.attempts && !isFinal;
+  const again = retryAfterMs !== undefined && triesOf(state) < step.retry.attempts && !isFinal;
   if (again && !execution.state.failure) {
     writer.journal(attempt, { event: "retrying", error, ms });
     if (into) writer.merge(into);
-    const next = state.attempt - state.group + 1;
+    const next = triesOf(state) + 1;
     const delay = Math.max(retryAfterMs, retryDelay(step.retry, next, Math.random()));
     execution.wait(attempt, "retry", delay);
   } else if (step.onError.do === "fallback" && iteration === 0 && !isFinal) {
