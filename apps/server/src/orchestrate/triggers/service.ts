@@ -46,9 +46,10 @@ const channel = "webhook";
 export function createTriggers(deps: TriggersDeps): Triggers {
   const { db } = deps;
   const slugs = createSlugCache();
+  const known = { slugs, targets: new WeakMap() };
   let unlisten = async (): Promise<void> => {};
   return {
-    receive: (delivery) => receive(deps, slugs, delivery),
+    receive: (delivery) => receive(deps, known, delivery),
     list: async (caller) => {
       requirePermission(caller, "webhooks:read");
       return db.read(caller.tenantId, (reader) => listWebhooks(reader, caller.tenantId));
