@@ -279,9 +279,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await workers.start();
       receiptLog.start();
       await triggers.start();
+      await engine.start({ worker });
       if (!worker) return;
       await outbox.start();
-      await engine.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },

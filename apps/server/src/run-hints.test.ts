@@ -78,6 +78,30 @@ describe("two workers of which one is full", () => {
     expect(ms[7]).toBeLessThan(300); // an idle one looks each two seconds
   });
 
+  it("whoever follows a run of the other hears of it at once", async () => {
+    const [here, there] = await open((db) => db);
+    const ms: number[] = [];
+    for (let n = 0; n < 7; n++) {
+      const gate = createGate();
+      receiver.answer(async () => {
+        await gate.opened;
+        return { status: 201 };
+      });
+      const { id } = await here.app.runs.start(admin, { flow: "held", params: { n } });
+      const events = there.app.runs.events(admin, id, -1)[Symbol.asyncIterator]();
+      expect((await events.next()).value).toMatchObject({ type: "run.created" });
+      const next = events.next(); // it looks now, and finds nothing yet
+      await until("the request", () => receiver.busy() === 1);
+      const opened = performance.now();
+      gate.open();
+      expect((await next).value).toMatchObject({ type: "step.completed" });
+      ms.push(performance.now() - opened);
+      expect((await events.next()).value).toMatchObject({ type: "run.completed" });
+      expect((await events.next()).done).toBe(true);
+    }
+    expect(ms.sort((a, b) => a - b)[3]).toBeLessThan(500); // it looks once a second
+  });
+
   it("the other finds it by itself where no hint arrives", async () => {
     const [full] = await open((db) => ({ ...db, notify: () => {} }));
     const ms = await waits(full, 2);

@@ -14,10 +14,11 @@ import { lookAround } from "./claim-store.ts";
 import { admit, startKeyed } from "./concurrency.ts";
 import type { ExecutionDeps } from "./deps.ts";
 import type { ExecutionEnd } from "./execution.ts";
-import { createHints } from "./hints.ts";
+import { createHints, type Heard } from "./hints.ts";
 import { RunsInHand } from "./in-hand.ts";
 import { keepLarge } from "./payloads.ts";
 import { type Expected, RunEnds } from "./run-ends.ts";
+import { RunWatchers } from "./run-watchers.ts";
 import { type ClaimedRun, requeueOf } from "./store.ts";
 import { createSweep } from "./sweep.ts";
 import { Timers } from "./timers.ts";
@@ -48,8 +49,8 @@ export interface EngineDeps
 export interface NewRun extends Omit<RunRow, "status" | "lease_worker" | "lease_epoch"> {}
 
 export interface Engine {
-  /** Takes runs and fires timers. Without it runs are only accepted: other processes execute them. */
-  start(): Promise<void>;
+  /** With `worker` it takes runs and fires timers; else it only accepts runs, which other processes execute. */
+  start(how: { readonly worker: boolean }): Promise<void>;
   /** Takes no more runs, and goes on with those in hand. */
   quiesce(): Promise<void>;
   /** Takes no more runs and hands back those that do not end within the time. */
@@ -65,9 +66,9 @@ export interface Engine {
   rouse(runId: string): void;
   /** Drops a run that an operator took away. */
   surrender(runId: string): void;
-  /** Calls back when new journal entries of the run are durable; returns how to stop that. */
   /** Tells the end of a run that ends in this process; ask before it is accepted. */
   expectEnd(runId: string): Expected;
+  /** Calls back when new entries of the run are durable, wherever it runs; returns how to stop that. */
   watch(runId: string, listener: () => void): () => void;
   onDeath(tx: Tx, workerId: string): Promise<void>;
   inHand(): number;
@@ -81,16 +82,15 @@ export interface Engine {
 }
 
 export function createEngine(deps: EngineDeps): Engine {
-  const watchers = new Map<string, Set<() => void>>();
   const hints = createHints(deps.db, deps.workerId);
+  const watchers = new RunWatchers({ sayWatched: hints.runWatched, sayNews: hints.runNews });
+  let unhear = async (): Promise<void> => {};
 
   const execution: ExecutionDeps = {
     ...deps,
     committer: deps.db.committer,
     onTimer: (ms) => timers.arm(ms),
-    onJournal: (runId) => {
-      for (const listener of watchers.get(runId) ?? []) listener();
-    },
+    onJournal: (runId) => watchers.tell(runId),
     onQueued: (tenantId, key) => {
       if (key === null) wake();
       else letIn(tenantId, key).catch((error) => deps.onError(error, "admission"));
@@ -151,19 +151,30 @@ export function createEngine(deps: EngineDeps): Engine {
   });
 
   const quiesce = async (): Promise<void> => {
-    await Promise.all([hints.close(), claims.stop(), timers.stop()]);
+    await Promise.all([claims.stop(), timers.stop()]);
   };
   return {
-    start: async () => {
+    start: async ({ worker }) => {
+      const follow: Heard = {
+        watched: (runId) => watchers.heardWatched(runId, inHand.has(runId)),
+        news: (runId) => watchers.heardNews(runId),
+      };
+      if (!worker) {
+        unhear = await hints.listen(follow);
+        return;
+      }
       inHand.start();
       timers.start();
       claims.start();
-      await hints.listen({ onQueued: (tenantId) => claims.heard(tenantId), onTimer: () => timers.arm(0) });
+      const queued = (tenantId: string): void => claims.heard(tenantId === "" ? undefined : tenantId);
+      unhear = await hints.listen({ ...follow, queued, timer: () => timers.arm(0) });
     },
     quiesce,
     stop: async (graceMs) => {
       await quiesce();
       await inHand.stop(graceMs);
+      watchers.close();
+      await unhear();
     },
     accept: async (run, flow, more) => {
       const kept = await keepLarge(deps.blobs, { tenantId: run.tenant_id, runId: run.id }, run.params);
@@ -198,19 +209,13 @@ export function createEngine(deps: EngineDeps): Engine {
     wake: () => wake(),
     rouse: (runId) => {
       wake();
+      watchers.tell(runId);
       timers.arm(0); // an order may have set one
       inHand.get(runId)?.nudge();
     },
     expectEnd: (runId) => ends.expect(runId),
     surrender: (runId) => inHand.get(runId)?.surrender(),
-    watch: (runId, listener) => {
-      const set = watchers.get(runId) ?? new Set();
-      watchers.set(runId, set.add(listener));
-      return () => {
-        set.delete(listener);
-        if (set.size === 0) watchers.delete(runId);
-      };
-    },
+    watch: (runId, listener) => watchers.watch(runId, listener),
     onDeath: async (tx, workerId) => {
       const requeued = await requeueOf(tx, workerId);
       if (requeued.length === 0) return;
