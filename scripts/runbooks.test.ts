@@ -125,7 +125,7 @@ describe.each([
 async function askAll(session: Session): Promise<string[]> {
   const rows: string[] = [];
   for (const { name, block } of all) {
-    if (!/run-is-stuck|action-in-doubt/.test(name)) continue;
+    if (!/stuck-run|action-in-doubt/.test(name)) continue;
     const question = block.text.replaceAll(/\b(run|act)_[0-9a-z]{26}\b/g, (_id, kind: string) => idOf(kind));
     rows.push(...(await session.ask(question)).flat().map((row) => JSON.stringify(row)));
   }
