@@ -45,10 +45,10 @@ export {
   takeRun,
   writeEntries,
 } from "./operator-store.ts";
+export { loadRow } from "./payloads.ts";
 export { type Bereft, reopenWaits } from "./reopen-store.ts";
 export { type KeptMonth, type RetiredMonth, type Retirement, retireRuns } from "./retention.ts";
 export { findOldestLive } from "./retention-store.ts";
-export { loadRow } from "./payloads.ts";
 export type { Expected } from "./run-ends.ts";
 export {
   createScheduling,
