@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { until } from "../../testing/until.ts";
+import { until } from "#testing";
 import { type LoopDelay, watchLoopDelay } from "./loop-delay.ts";
 
 const block = (ms: number): void => {
