@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
@@ -11,6 +11,7 @@ import {
   ownerOfPglite,
   readMigrations,
 } from "../apps/server/src/platform/db/index.ts";
+import { findLeftovers } from "./leftovers.ts";
 import { startPostgres } from "./postgres.ts";
 
 declare module "vitest" {
@@ -19,9 +20,6 @@ declare module "vitest" {
     databases: { postgres: string; image: string };
   }
 }
-
-/** What npm and Node keep there for the next start. */
-const foreign: ReadonlySet<string> = new Set(["node-compile-cache"]);
 
 /**
  * One server for the whole run, one migrated template per driver; each test file clones its own. Temporary
@@ -53,8 +51,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   process.env.TMPDIR = temporary; // for the workers, which start after this, and for what they start
   return async () => {
     await server.stop();
-    const left = (await readdir(temporary)).filter((name) => !foreign.has(name));
+    const left = await findLeftovers(temporary);
     await rm(dir, { recursive: true, force: true });
-    if (left.length > 0) throw new Error(`tests left behind in the temporary directory: ${left.join(", ")}`);
+    if (left.length > 0) throw new Error(`the tests left behind: ${left.join(", ")}`);
   };
 }

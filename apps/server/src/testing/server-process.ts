@@ -53,6 +53,9 @@ export async function startServer(
     stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = end(child);
+  const kill = (): void => void child.kill("SIGKILL"); // a test that fails must not leave it behind
+  process.once("exit", kill);
+  void ended.then(() => process.off("exit", kill));
   const banner = await ready(child, ended);
   const url = `http://127.0.0.1:${port}`;
   const signalled = (signal: NodeJS.Signals): Promise<Ended> => {
