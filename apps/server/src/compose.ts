@@ -34,7 +34,7 @@ import {
   type Scheduler,
   workerLock,
 } from "#platform/jobs";
-import { formatId, newId, systemClock } from "#platform/kernel";
+import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
@@ -86,7 +86,7 @@ export interface ComposeOptions {
   /** Id of this process among the workers, for an open database that is fenced with its lock; else a new one. */
   readonly workerId?: string;
   /** Called at named fault points; kills the process in tests. */
-  readonly fault?: (point: string) => void;
+  readonly fault?: Fault;
   /** This process was declared dead by another one and must end. */
   readonly onFenced?: () => void;
 }
@@ -96,7 +96,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const { log, metrics } = telemetry;
   const workerId = options.workerId ?? newId();
   const onError = (error: unknown, what: string): void => log.error({ err: error }, what);
-  const fault = options.fault ?? (() => {});
+  const fault: Fault = options.fault ?? (() => {});
   const db =
     options.db ?? (await openStore(options, workerId, (error) => onError(error, "database connection")));
   const clock = systemClock;
@@ -108,6 +108,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const outbox = createOutbox({
     db,
     workerId,
+    fault,
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
   const { logOrigin } = config;
@@ -211,6 +212,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     maxAnswers: config.limits.maxSyncAnswers,
     onAborted: (flow) => metrics.runs.with(flow, "aborted").inc(),
     whoIs: access.whoIs,
+    fault,
   });
   const triggers: Triggers = createTriggers({ db, clock, vault, flows, runs, fault });
 

@@ -3,7 +3,7 @@ import type { Approvals } from "#act/approvals";
 import type { Connectors, OperationOutcome } from "#act/connectors";
 import type { Decision, Policy } from "#act/policy";
 import { type CommitResult, type Database, WriteSet } from "#platform/db";
-import { type Clock, newId } from "#platform/kernel";
+import { type Clock, type Fault, newId } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
@@ -26,7 +26,7 @@ export interface ExecutionDeps {
   /** An action of this tool reached the state. */
   readonly onState: (tool: string, state: ActionState) => void;
   /** A named point at which tests kill the process. */
-  readonly fault: (point: string) => void;
+  readonly fault: Fault;
 }
 
 /** An action that this process may perform now: its decision is durable. */

@@ -62,6 +62,7 @@ export async function childStep(attempt: Attempt, config: ChildConfig): Promise<
   writer.journalWaiting(attempt);
   writer.addWait(attempt, { kind: "child", key: id, dueInMs: step.timeoutMs });
   writer.onCommit(() => {
+    deps.fault("engine.after-child");
     deps.onQueued(run.tenantId, key);
     if (step.timeoutMs !== null) deps.onTimer(step.timeoutMs);
   });

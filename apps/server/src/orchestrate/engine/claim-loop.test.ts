@@ -23,6 +23,11 @@ describe("the claim loop on postgres", () => {
   /** A hand with so many slots, which runs leave when the test says so. */
   const hand = {
     reserved: 0,
+    spare: 0,
+    few: false,
+    hasFew() {
+      return this.few;
+    },
     get free() {
       return slots - taken.length - this.reserved;
     },
@@ -41,7 +46,7 @@ describe("the claim loop on postgres", () => {
 
   beforeEach(async () => {
     await db().system.query(sql`delete from run`);
-    Object.assign(hand, { reserved: 0 });
+    Object.assign(hand, { reserved: 0, spare: 0, few: false });
     taken.length = 0;
     left.length = 0;
     slots = 10;
@@ -83,11 +88,24 @@ describe("the claim loop on postgres", () => {
     await plantRuns(db(), { tenants: [1, 3], each: 20 });
     loop.start();
     await reach(10);
-    expect(loop.open).toBe(false); // a new run must not overtake those that are queued
+    expect(loop.openTo(newId())).toBe(false); // a new run must not overtake those that are queued
     leave(taken[0]);
     await reach(10);
     expect(await settled()).toBe(11); // the one that left is still running, as far as the database knows
     expect(most).toBe(10);
+  });
+
+  it("leaves a few slots to tenants that have little under way, which begin behind nobody", async () => {
+    hand.spare = 3;
+    await plantRuns(db(), { tenants: [1, 1], each: 20 });
+    loop.start();
+    await reach(7);
+    expect(await settled()).toBe(7);
+    expect(loop.openTo(tenantNo(1))).toBe(false);
+    hand.few = true;
+    expect(loop.openTo(tenantNo(2))).toBe(true);
+    slots = 7;
+    expect(loop.openTo(tenantNo(2))).toBe(false);
   });
 
   it("takes nothing while memory is short, lets others know, and goes on when there is some again", async () => {
@@ -95,7 +113,7 @@ describe("the claim loop on postgres", () => {
     loop.start();
     await plantRuns(db(), { tenants: [1, 1], each: 5 });
     loop.wake(tenantNo(1));
-    expect(loop.open).toBe(false);
+    expect(loop.openTo(newId())).toBe(false);
     const before = asked;
     while (asked < before + 6) await new Promise(setImmediate); // it has looked a few times
     expect(await settled()).toBe(0);

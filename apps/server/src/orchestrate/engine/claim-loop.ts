@@ -5,7 +5,7 @@ import type { ClaimedRun } from "./store.ts";
 
 export interface ClaimLoopDeps {
   readonly claimer: Pick<Claimer, "claim" | "news" | "left" | "more" | "nextLookMs">;
-  readonly inHand: Pick<RunsInHand, "free" | "reserve" | "unreserve" | "take">;
+  readonly inHand: Pick<RunsInHand, "free" | "hasFew" | "reserve" | "spare" | "take" | "unreserve">;
   /** This process should take on nothing more for now. */
   readonly strained: () => boolean;
   /** Whether anything is queued: asked when nothing said so for a while. */
@@ -37,13 +37,16 @@ export class ClaimLoop {
     this.#deps = deps;
   }
 
-  /** A run that begins now takes a slot that nobody else waits for. */
-  get open(): boolean {
-    return this.#running && !this.#backlog && this.#room > 0;
+  /** A run of this tenant that begins now takes a slot that nobody else waits for, or one that is kept for the likes of it. */
+  openTo(tenantId: string): boolean {
+    const { inHand, strained } = this.#deps;
+    if (!this.#running || strained() || inHand.free <= 0) return false;
+    return (!this.#backlog && this.#room > 0) || inHand.hasFew(tenantId);
   }
 
   get #room(): number {
-    return this.#deps.strained() ? 0 : this.#deps.inHand.free;
+    const { inHand, strained } = this.#deps;
+    return strained() ? 0 : inHand.free - inHand.spare;
   }
 
   start(): void {

@@ -15,7 +15,7 @@ import { createHash } from "node:crypto";
 import type { CompiledFlow, Scope } from "#orchestrate/flows";
 import { applyWrites, type Database, FenceLost, type Tx, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
-import { formatId, OarsError } from "#platform/kernel";
+import { type Fault, formatId, OarsError } from "#platform/kernel";
 import { endOf } from "./after-end.ts";
 import { admitNext, findBlocked, findHolders, type Holder, isStarted, lockKey } from "./concurrency-store.ts";
 import { abortRun } from "./store.ts";
@@ -46,6 +46,7 @@ const digest = (text: string): string => `sha256:${createHash("sha256").update(t
 export interface KeyedDeps {
   readonly db: Database;
   readonly outbox: Pick<Outbox, "emit">;
+  readonly fault: Fault;
   /** A run of this process was aborted to make room. */
   readonly onAborted: (runId: string) => void;
 }
@@ -83,6 +84,7 @@ export async function startKeyed(
       if (concurrency.mode !== "queue") await makeRoom(deps, tx, row, concurrency);
       await applyWrites(tx, new WriteSet().add(insertRun, row).merge(along));
       if (blocked) await admitNext(tx, tenantId, key);
+      deps.fault("engine.in-admission");
       return true;
     });
   } catch (error) {

@@ -4,6 +4,7 @@ import type { Caller } from "#platform/access";
 import type { Blobs } from "#platform/blobs";
 import type { Committer, Database } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
+import type { Fault } from "#platform/kernel";
 import type { JournalEvent } from "./domain.ts";
 import type { StepKinds } from "./kinds.ts";
 
@@ -17,7 +18,7 @@ export interface ExecutionDeps {
   readonly actions: Pick<Actions, "propose" | "perform" | "settle" | "record" | "handOn" | "retry" | "load">;
   readonly outbox: Pick<Outbox, "emit">;
   readonly callerFor: (tenantId: string, principalId: string) => Promise<Caller>;
-  readonly fault: (point: string) => void;
+  readonly fault: Fault;
   readonly onStep: (kind: string, status: JournalEvent, ms: number) => void;
   /** A timer of this run is due in so many milliseconds. */
   readonly onTimer: (ms: number) => void;

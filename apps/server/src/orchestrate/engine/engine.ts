@@ -129,12 +129,15 @@ export function createEngine(deps: EngineDeps): Engine {
     inHand,
     onWoken: () => wake(),
     onUnheard: hints.timerSet,
+    fault: deps.fault,
     onError: (error) => deps.onError(error, "timers"),
   });
   const handBackStray = createSweep(deps.db, deps.workerId, inHand);
 
   const letIn = async (tenantId: string, key: string): Promise<void> => {
-    if ((await admit(deps.db, tenantId, key)) > 0) wake();
+    if ((await admit(deps.db, tenantId, key)) === 0) return;
+    deps.fault("engine.after-admission");
+    wake();
   };
   deps.outbox.on("run.ended", async ({ tenantId, payload }) => {
     if (payload.concurrencyKey) await letIn(tenantId, String(payload.concurrencyKey));
@@ -193,7 +196,7 @@ export function createEngine(deps: EngineDeps): Engine {
         if (started) wake();
         return started;
       }
-      if (!more && claims.open && flow.maxRuns === null && deps.maxRunning === null) {
+      if (!more && claims.openTo(run.tenant_id) && flow.maxRuns === null && deps.maxRunning === null) {
         const row: RunRow = { ...queued, status: "running", lease_worker: deps.workerId, lease_epoch: 1 };
         inHand.reserve(1);
         const born = await inHand.begin(row, toClaimed({ ...row, params: run.params }), flow, along);
@@ -219,7 +222,9 @@ export function createEngine(deps: EngineDeps): Engine {
     onDeath: async (tx, workerId) => {
       const requeued = await requeueOf(tx, workerId);
       if (requeued.length === 0) return;
+      deps.fault("engine.in-takeover");
       tx.onCommit(() => {
+        deps.fault("engine.after-takeover");
         deps.onTakeover(workerId, requeued.length);
         wake();
       });
@@ -249,6 +254,7 @@ function toClaimed(row: RunRow): ClaimedRun {
     depth: row.depth ?? 0,
     parentRunId: row.parent_run_id ?? null,
     concurrencyKey: row.concurrency_key ?? null,
+    originRunId: row.origin_run_id ?? null,
     epoch: row.lease_epoch,
     wakeSeq: 0,
     lastSeq: 0,

@@ -16,6 +16,7 @@ export async function followGate(attempt: Attempt, gateId: string): Promise<void
   const decision = gate.defaultDecision ?? "timeout";
   const into = new WriteSet().add(expireGate, { tenant_id: run.tenantId, id: gateId, decision });
   const closed = await execution.writer.commitEffect(into);
+  deps.fault("engine.after-gate-time");
   if (!closed.ok && closed.fence !== expireGate.name) return execution.surrender();
   const now = await deps.db.read(run.tenantId, (db) => findGate(db, run.tenantId, gateId));
   if (!now || now.status === "open") throw new Error(`gate ${gateId} neither closed nor answered`);

@@ -23,7 +23,6 @@ export {
   type StepStatus,
 } from "./domain.ts";
 export { createEngine, type Engine, type EngineDeps, type NewRun } from "./engine.ts";
-export { type FaultPoint, faultPoints } from "./faults.ts";
 export type { Invariant, Violation } from "./invariant-store.ts";
 export { createInvariantSweep, type InvariantSweepDeps } from "./invariants.ts";
 export { builtInKinds, createStepKinds, type StepKind, type StepKinds } from "./kinds.ts";

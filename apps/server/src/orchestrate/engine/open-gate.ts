@@ -51,6 +51,7 @@ export async function openGate(
     due_in_ms: gate.timeoutMs,
   });
   writer.addWait(attempt, { kind: "gate", key: id, dueInMs: gate.timeoutMs });
+  writer.onCommit(() => execution.deps.fault("engine.after-gate"));
   const due = gate.timeoutMs;
   if (due !== null) writer.onCommit(() => execution.deps.onTimer(due));
   state.gated = { output: output.value, standsFor };

@@ -81,6 +81,11 @@ export class RunWriter {
     return this.#seq;
   }
 
+  /** False while the run's own row is not durable. */
+  get born(): boolean {
+    return this.#birth === undefined || this.#durable > 0;
+  }
+
   get lost(): boolean {
     return this.#lost;
   }

@@ -62,7 +62,10 @@ export async function completeStep(attempt: Attempt, output: unknown, how: Compl
     ms,
   });
   if (into) writer.merge(into);
-  if ((step.durable || into) && !execution.state.isLast(attempt) && !(await writer.flush())) return;
+  if ((step.durable || into) && !execution.state.isLast(attempt)) {
+    if (!(await writer.flush())) return;
+    execution.deps.fault(iteration > 0 ? "engine.after-item" : "engine.after-step");
+  }
   execution.state.settle(attempt, "completed", output, standsFor, kept?.outside);
   execution.deps.onStep(step.kind, "completed", ms);
 }
@@ -87,6 +90,7 @@ export async function failStep(attempt: Attempt, failure: Failure, into?: WriteS
     const next = triesOf(state) + 1;
     const delay = Math.max(retryAfterMs, retryDelay(step.retry, next, Math.random()));
     execution.wait(attempt, "retry", delay);
+    writer.onCommit(() => execution.deps.fault("engine.after-retry"));
   } else if (step.onError.do === "fallback" && iteration === 0 && !isFinal) {
     return fallBack(attempt, error, step.onError.output, { into, passed: failure.passed === true });
   } else {
@@ -132,4 +136,5 @@ function storeOutput({ execution, step }: Attempt, key: Uint8Array, output: stri
     step: step.name,
     ttl_ms: step.cache?.ttlMs ?? 0,
   });
+  execution.writer.onCommit(() => execution.deps.fault("engine.after-cache"));
 }

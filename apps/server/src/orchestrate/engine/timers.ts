@@ -3,6 +3,7 @@
  * this process sets are known to it; those of others are found by a look at the next one, a second after the last.
  */
 import type { Database } from "#platform/db";
+import type { Fault } from "#platform/kernel";
 import type { RunsInHand } from "./in-hand.ts";
 import { fireTimers, nextTimer } from "./store.ts";
 
@@ -13,6 +14,7 @@ export interface TimersDeps {
   readonly onWoken: () => void;
   /** Somebody should look who fires timers: this process does not. */
   readonly onUnheard: () => void;
+  readonly fault: Fault;
   readonly onError: (error: unknown) => void;
 }
 
@@ -95,10 +97,11 @@ export class Timers {
 
   /** Milliseconds until the next one is due. */
   async #fireDue(): Promise<number | null> {
-    const { db, inHand, onWoken } = this.#deps;
+    const { db, inHand, onWoken, fault } = this.#deps;
     const next = await nextTimer(db);
     if (next === null || next > 0) return next;
     const fired = await db.system.tx((tx) => fireTimers(tx, batchSize));
+    if (fired.length > 0) fault("engine.after-timers");
     if (fired.length > 0) onWoken();
     for (const { runId } of fired) inHand.get(runId)?.nudge();
     return nextTimer(db);

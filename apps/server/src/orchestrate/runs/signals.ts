@@ -76,6 +76,8 @@ export async function sendSignal(
       tx,
     );
     await applyWrites(tx, into);
+    deps.fault("runs.in-signal");
+    tx.onCommit(() => deps.fault("runs.after-signal"));
     tx.onCommit(() => deps.engine.rouse(runId));
     const kept = await findSignal(tx, tenantId, runId, id);
     if (!kept) throw new Error(`signal ${id} went away in its own transaction`);

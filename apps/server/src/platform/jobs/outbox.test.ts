@@ -14,6 +14,7 @@ describe.each(drivers)("the outbox on %s", (driver) => {
 
   const open = (workerId = newId()): Outbox =>
     createOutbox({
+      fault: () => {},
       db: db(),
       workerId,
       onError: (error, event) =>

@@ -6,7 +6,7 @@
  * Handlers must be repeatable: after a crash or a slow handler an event may come twice.
  */
 import { type Database, defineWrite, sql, type Tx, type WriteSet } from "#platform/db";
-import { newId } from "#platform/kernel";
+import { type Fault, newId } from "#platform/kernel";
 
 export interface OutboxEvent {
   readonly tenantId: string;
@@ -50,6 +50,7 @@ export interface OutboxDeps {
   readonly db: Database;
   /** Id of this process among the workers. */
   readonly workerId: string;
+  readonly fault: Fault;
   readonly onError: (error: unknown, event: OutboxEvent) => void;
 }
 
@@ -105,7 +106,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   };
   const handle = async (event: ClaimedEvent): Promise<void> => {
     try {
+      deps.fault("jobs.before-handle");
       for (const handler of handlers.get(event.topic) ?? []) await handler(event);
+      deps.fault("jobs.after-handle");
       await deleteEvent(deps.db, event);
     } catch (error) {
       deps.onError(error, event);
