@@ -144,8 +144,8 @@ describe("many runs at once", () => {
     expect(out).toContain("add --apply");
     const filter = '"filter":{"flow":"orders","label":["shop=eu"],"search":"50%"}';
     expect(sent()).toEqual([
-      `POST /v1/runs/bulk {"command":"retry",${filter},${reason},"dryRun":true}`,
-      `POST /v1/runs/bulk {"command":"retry",${filter},${reason},"dryRun":true,"cursor":"c"}`,
+      `POST /v1/runs/bulk {"command":"retry",${filter},${reason},"dryRun":true,"limit":200}`,
+      `POST /v1/runs/bulk {"command":"retry",${filter},${reason},"dryRun":true,"limit":200,"cursor":"c"}`,
     ]);
   });
 

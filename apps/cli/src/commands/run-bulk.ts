@@ -8,6 +8,9 @@ import { type MatchOptions, matchOf, matchOptions } from "./run-match.ts";
 
 const commands = ["retry", "skip", "abort", "pause", "resume"] as const;
 
+/** Runs of one call: between calls people see how far it is. */
+const pageSize = 200;
+
 interface BulkOptions extends MatchOptions {
   readonly reason: string;
   readonly step?: string;
@@ -39,7 +42,7 @@ async function bulk(session: Session, options: BulkOptions, given: string): Prom
     throw new UsageError("Say which runs: --status, --flow, --label, --search, --since or --until.");
   const client = await session.client();
   const dryRun = options.apply !== true;
-  const request: BulkRunRequest = { command, filter, reason: options.reason, dryRun };
+  const request: BulkRunRequest = { command, filter, reason: options.reason, dryRun, limit: pageSize };
   if (options.step !== undefined) request.step = options.step;
   const results: BulkRunResult[] = [];
   for (let cursor: string | null | undefined; cursor !== null; cursor = results.at(-1)?.nextCursor ?? null) {
