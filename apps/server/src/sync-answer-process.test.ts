@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { sign } from "#orchestrate/triggers";
 import { type Database, openDatabase } from "#platform/db";
 import { newId } from "#platform/kernel";
@@ -58,6 +58,13 @@ describe.each(drivers)("a server on %s", (driver) => {
   let key: string;
   let env: ServerEnv;
 
+  const servers: ServerProcess[] = [];
+  const serve = async (more: ServerEnv = {}): Promise<ServerProcess> => {
+    const server = await startServer({ ...env, ...more });
+    servers.push(server);
+    return server;
+  };
+
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), "oars-sync-"));
     env = { ...serverKeys, OARS_DATA_DIR: root };
@@ -71,6 +78,9 @@ describe.each(drivers)("a server on %s", (driver) => {
     key = await prepare(db);
     await db.close();
   });
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => server.kill()));
+  });
   afterAll(async () => {
     await opened?.close();
     await rm(root, { recursive: true, force: true });
@@ -78,10 +88,10 @@ describe.each(drivers)("a server on %s", (driver) => {
 
   it("killed between the commit and the answer answers the repeated delivery with the same run", async () => {
     const id = newId();
-    const killed = await startServer({ ...env, OARS_FAULT_POINT: "triggers.after-accept" });
+    const killed = await serve({ OARS_FAULT_POINT: "triggers.after-accept" });
     await expect(deliver(killed, id, 21)).rejects.toThrow();
     expect((await killed.ended).signal).toBe("SIGKILL");
-    const server = await startServer(env);
+    const server = await serve();
     const [run, ...others] = (await server.ask(key, "GET", "/v1/runs")).json.items;
     expect(others).toEqual([]);
     const answer = await deliver(server, id, 21);
@@ -89,12 +99,11 @@ describe.each(drivers)("a server on %s", (driver) => {
     expect(answer.headers.get("link")).toContain(run.id);
     expect(answer.headers.get("idempotency-replayed")).toBe("true");
     expect((await server.ask(key, "GET", "/v1/runs")).json.items).toHaveLength(1);
-    await server.interrupt();
   });
 
   if (driver === "pglite")
     it("answers a flood of 10,000 starts with 200 or 503, keeps its memory in bounds and its probe alive", async () => {
-      const server = await startServer({ ...env, OARS_MAX_REQUESTS: "100", OARS_LOG_LEVEL: "fatal" });
+      const server = await serve({ OARS_MAX_REQUESTS: "100", OARS_LOG_LEVEL: "fatal" });
       for (let i = 0; i < 200; i++) await server.ask(key, "POST", "/v1/runs", { flow: "double" }); // warm
       const before = await residentMb(server);
       const agent = new Agent({ keepAlive: true, maxSockets: 1_000 });
@@ -124,7 +133,6 @@ describe.each(drivers)("a server on %s", (driver) => {
       expect(probes).toBeGreaterThan(3);
       expect((await residentMb(server)) - before).toBeLessThan(300);
       expect((await deliver(server, newId(), 1)).status).toBe(200);
-      await server.interrupt();
     }, 120_000);
 });
 

@@ -11,12 +11,18 @@ describe("the event loop", () => {
   afterEach(() => loop.stop());
 
   it("is late while it is blocked again and again, and is no more once it runs freely", async () => {
-    loop = watchLoopDelay(100);
-    expect(loop.isLate()).toBe(false);
+    loop = watchLoopDelay(50);
     await until("it is late", () => {
-      block(300);
+      block(400);
       return loop.isLate();
     });
     await until("it is in time", () => !loop.isLate());
+  });
+
+  it("is not late for one long turn", async () => {
+    loop = watchLoopDelay(200);
+    block(1_000);
+    await new Promise((done) => setTimeout(done)); // its timer has had its turn
+    expect(loop.isLate()).toBe(false);
   });
 });

@@ -1,30 +1,28 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
-
 export interface LoopDelay {
-  /** The event loop has come late by more than the limit on average, over the last half second or more. */
+  /** The event loop has come late by more than the limit, several times in a row. */
   isLate(): boolean;
   stop(): void;
 }
 
-const lookEveryMs = 500;
+const tickMs = 250;
+const inRow = 3;
 
-/** How late the event loop comes: a process that cannot even look at its timers takes on nothing new. */
+/**
+ * How late the event loop comes: a process that cannot even look at its timers takes on nothing new. One long turn, as
+ * a start or a large query has, is no sign of it.
+ */
 export function watchLoopDelay(limitMs: number): LoopDelay {
-  const histogram = monitorEventLoopDelay({ resolution: 50 });
-  histogram.enable();
-  let lookedAt = performance.now();
-  let late = false;
+  let late = 0;
+  let due = performance.now() + tickMs;
+  const tick = (): void => {
+    const now = performance.now();
+    late = now - due > limitMs ? late + 1 : 0;
+    due = now + tickMs;
+    timer = setTimeout(tick, tickMs).unref();
+  };
+  let timer = setTimeout(tick, tickMs).unref();
   return {
-    isLate: () => {
-      const now = performance.now();
-      if (now - lookedAt < lookEveryMs) return late;
-      lookedAt = now;
-      late = histogram.count > 0 && histogram.mean / 1e6 > limitMs;
-      histogram.reset();
-      return late;
-    },
-    stop: () => {
-      histogram.disable();
-    },
+    isLate: () => late >= inRow,
+    stop: () => clearTimeout(timer),
   };
 }
