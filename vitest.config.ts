@@ -1,10 +1,12 @@
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./testing/longest-first.ts";
+import { soakFrom } from "./testing/soak.ts";
 
 export default defineConfig({
   resolve: { conditions: ["oars-source", "node"] },
   ssr: { resolve: { conditions: ["oars-source", "node"] } },
   test: {
+    provide: { soak: soakFrom(process.env) },
     globalSetup: "./testing/global-setup.ts",
     include: [
       "packages/**/*.test.ts",
