@@ -1,6 +1,7 @@
 /** Runs that operators hold back, let go on, end, or order about many at once. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Caller } from "#platform/access";
+import { sql } from "#platform/db";
 import { drivers } from "#testing";
 import { brokenInvariants } from "./testing/invariants.ts";
 import { createGate, type Reply } from "./testing/receiver.ts";
@@ -249,6 +250,15 @@ describe.each(drivers)("whole runs on %s", (driver) => {
         code: "RUN_ENDED",
       });
       expect(await refusal(abort(id))).toMatchObject({ code: "RUN_ENDED", current: { status: "aborted" } });
+    });
+
+    it("ends also a run whose flow cannot be read any more", async () => {
+      const id = await stage.run(flow({ a: wait("1h") }));
+      await stage.reach(id, "waiting");
+      await stage.opened.database.system.query(
+        sql`update run set flow_hash = ${`sha256:${"0".repeat(64)}`} where id = ${id}`,
+      );
+      expect(await abort(id)).toMatchObject({ status: "aborted" });
     });
 
     it("of a paused run, and of one that waits for its key, ends it", async () => {

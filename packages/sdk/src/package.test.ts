@@ -48,7 +48,7 @@ describe("the exports", () => {
         "connections: put list get",
         "policies: validate create list get publish",
         "flows: schema validate publish list get",
-        "runs: start get list items retry skip editOutput abort pause resume rerun replay bulk signal signals events eventList wait",
+        "runs: start get list items retry skip editOutput abort pause resume rerun replay bulk signal signals payload events eventList wait",
         "gates: list get answer",
         "actions: submit get list resolve wait",
         "approvals: list get decide",

@@ -15,7 +15,7 @@ import { type Caller, requirePermission } from "#platform/access";
 import { newId } from "#platform/kernel";
 import { decideEdit, decideRetry, decideSkip, type Target } from "./decisions.ts";
 import type { RunsDeps } from "./deps.ts";
-import { type Acting, carryOut, failureOf, type Order } from "./order.ts";
+import { type Acting, carryOutOnSteps, failureOf, type Order } from "./order.ts";
 import type { RunView } from "./read.ts";
 import { keep, requireList, storable } from "./storable.ts";
 
@@ -46,9 +46,8 @@ export interface EditOutput extends Ordered {
 export async function retryRun(deps: RunsDeps, caller: Caller, id: string, retry: Retry): Promise<RunView> {
   const { step, edits, delaySeconds = 0 } = retry;
   if (edits) storable("edits", edits);
-  return carryOut(deps, caller, id, order("retry", retry), async (acting) => {
-    const { tx, situation, operator } = acting;
-    const { run } = situation;
+  return carryOutOnSteps(deps, caller, id, order("retry", retry), async (acting, situation) => {
+    const { tx, run, operator } = acting;
     const targets = decideRetry(situation, step);
     const bereft = await reopened(acting);
     const again = { ...operator, ...(edits ? { edits } : {}) };
@@ -57,7 +56,7 @@ export async function retryRun(deps: RunsDeps, caller: Caller, id: string, retry
     if (delaySeconds > 0)
       for (const t of targets)
         await insertRetryWait(tx, run, { ...at(t), id: newId(), seconds: delaySeconds });
-    await letGoOn(deps, acting, lastSeq);
+    await letGoOn(deps, acting, lastSeq, situation.flow.timeoutMs);
     return { to: statusAfter(run), step: onlyOf(targets), disclose: edits ? { edits } : {} };
   });
 }
@@ -66,9 +65,8 @@ export async function skipStep(deps: RunsDeps, caller: Caller, id: string, skip:
   requirePermission(caller, "runs:operate");
   const output = skip.output ?? null;
   const kept = await keep(deps, caller, id, output);
-  return carryOut(deps, caller, id, order("skip", skip), async (acting) => {
-    const { tx, situation, into, operator } = acting;
-    const { run } = situation;
+  return carryOutOnSteps(deps, caller, id, order("skip", skip), async (acting, situation) => {
+    const { tx, run, into, operator } = acting;
     const targets = decideSkip(situation, skip.step);
     into.merge(kept.along);
     const bereft = await reopened(acting);
@@ -78,7 +76,7 @@ export async function skipStep(deps: RunsDeps, caller: Caller, id: string, skip:
     );
     const others = bereft.filter((b) => !targets.some((t) => t.step.name === b.step));
     const lastSeq = await writeEntries(tx, run, [...goingOn(acting), ...entries, ...renewed(acting, others)]);
-    await letGoOn(deps, acting, lastSeq);
+    await letGoOn(deps, acting, lastSeq, situation.flow.timeoutMs);
     return { to: statusAfter(run), step: onlyOf(targets), disclose: output === null ? {} : { output } };
   });
 }
@@ -92,8 +90,8 @@ export async function editOutput(
 ): Promise<RunView> {
   requirePermission(caller, "runs:operate");
   const kept = await keep(deps, caller, id, edit.output);
-  return carryOut(deps, caller, id, order("edit-output", edit), async ({ tx, situation, into, operator }) => {
-    const { run } = situation;
+  return carryOutOnSteps(deps, caller, id, order("edit-output", edit), async (acting, situation) => {
+    const { tx, run, into, operator } = acting;
     const { step, attempt } = decideEdit(situation, edit.step);
     if (step.forEach) requireList("output", edit.output);
     const at = { step: step.name, attempt: attempt + 1 };
@@ -114,11 +112,11 @@ const onlyOf = (targets: readonly Target[]): string | undefined =>
   targets.length === 1 ? targets[0]?.step.name : undefined;
 
 /** Of a failed run: its failure becomes history, and it goes on. */
-const goingOn = ({ situation: { run }, operator }: Acting): OrderEntry[] =>
+const goingOn = ({ run, operator }: Acting): OrderEntry[] =>
   run.status === "failed" ? [...failureOf(run), { step: "", event: "reopened", operator }] : [];
 
 /** Opens what the run's failure closed, and answers which other steps need another attempt for it. */
-const reopened = async ({ tx, situation: { run } }: Acting): Promise<Bereft[]> =>
+const reopened = async ({ tx, run }: Acting): Promise<Bereft[]> =>
   run.status === "failed" ? reopenWaits(tx, run) : [];
 
 const renewed = ({ operator }: Acting, bereft: readonly Bereft[]): OrderEntry[] =>
@@ -126,13 +124,17 @@ const renewed = ({ operator }: Acting, bereft: readonly Bereft[]): OrderEntry[] 
 
 const statusAfter = (run: TakenRun) => (run.pausedAt ? "waiting" : "queued");
 
-async function letGoOn(deps: RunsDeps, { tx, situation, into }: Acting, lastSeq: number): Promise<void> {
-  const { run, flow } = situation;
+async function letGoOn(
+  deps: RunsDeps,
+  { tx, run, into }: Acting,
+  lastSeq: number,
+  timeoutMs: number,
+): Promise<void> {
   if (run.status !== "failed") {
     await requeueRun(tx, run, lastSeq);
     return;
   }
-  await reopenRun(tx, run, lastSeq, flow.timeoutMs);
+  await reopenRun(tx, run, lastSeq, timeoutMs);
   const { tenantId, concurrencyKey } = run;
   if (concurrencyKey === null) return;
   // whoever hears of an end lets in who is next, which may be this run
@@ -140,11 +142,7 @@ async function letGoOn(deps: RunsDeps, { tx, situation, into }: Acting, lastSeq:
 }
 
 /** What the step waited for is not waited for any more: what is held is cancelled, a sub-run is ended. */
-async function letGoOf(
-  deps: RunsDeps,
-  { tx, situation: { run }, requester, into }: Acting,
-  step: string,
-): Promise<void> {
+async function letGoOf(deps: RunsDeps, { tx, run, requester, into }: Acting, step: string): Promise<void> {
   for (const { kind, key } of await closeStepWaits(tx, run, step)) {
     if (kind !== "child" || key === null) continue;
     const payload = { runId: key, principalId: run.principalId, reason: "Its step was skipped." };

@@ -10,10 +10,9 @@ import type { RunView } from "./read.ts";
 /** The run ends here; its sub-runs end through the outbox. The order itself is the entry at the end's number. */
 export async function abortRun(deps: RunsDeps, caller: Caller, id: string, by: Ordered): Promise<RunView> {
   const message = `Aborted by ${caller.principalName}: ${by.reason}`;
-  const ended = await carryOut(deps, caller, id, { command: "abort", ...by }, async (acting) => {
-    const { tx, situation, requester, into, operator } = acting;
-    const { run } = situation;
-    decideAbort(situation);
+  return carryOut(deps, caller, id, { command: "abort", ...by }, async (acting) => {
+    const { tx, run, requester, into, operator } = acting;
+    decideAbort({ run });
     const end = { step: "", event: "aborted", operator } as const;
     const lastSeq = (await writeEntries(tx, run, [...failureOf(run), end])) - 1;
     await endAborted(tx, run, lastSeq, { code: "RUN_ABORTED", message });
@@ -22,22 +21,19 @@ export async function abortRun(deps: RunsDeps, caller: Caller, id: string, by: O
     tx.onCommit(() => deps.onAborted(run.flowName));
     return { to: "aborted" };
   });
-  return ended;
 }
 
 /** Takes it from its owner; what is being sent comes to its end, and nothing begins. */
 export const pauseRunBy = (deps: RunsDeps, caller: Caller, id: string, by: Ordered): Promise<RunView> =>
-  carryOut(deps, caller, id, { command: "pause", ...by }, async ({ tx, situation, operator }) => {
-    decidePause(situation);
-    const { run } = situation;
+  carryOut(deps, caller, id, { command: "pause", ...by }, async ({ tx, run, operator }) => {
+    decidePause({ run });
     await pauseRun(tx, run, await writeEntries(tx, run, [{ step: "", event: "paused", operator }]));
     return { to: "waiting" };
   });
 
 export const resumeRunBy = (deps: RunsDeps, caller: Caller, id: string, by: Ordered): Promise<RunView> =>
-  carryOut(deps, caller, id, { command: "resume", ...by }, async ({ tx, situation, operator }) => {
-    decideResume(situation);
-    const { run } = situation;
+  carryOut(deps, caller, id, { command: "resume", ...by }, async ({ tx, run, operator }) => {
+    decideResume({ run });
     await resumeRun(tx, run, await writeEntries(tx, run, [{ step: "", event: "resumed", operator }]));
     return { to: "queued" };
   });

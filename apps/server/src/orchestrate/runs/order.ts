@@ -32,7 +32,7 @@ export interface Order {
 
 export interface Acting {
   readonly tx: Tx;
-  readonly situation: Situation;
+  readonly run: TakenRun;
   /** Whoever started the run. */
   readonly requester: Caller;
   readonly caller: Caller;
@@ -60,19 +60,16 @@ export async function carryOut(
   requirePermission(caller, "runs:operate");
   const { tenantId } = caller;
   const found = await readRun(deps, tenantId, runId);
-  const flow = await deps.flows.compiled(tenantId, found.run.flowHash);
   const requester = await deps.whoIs(tenantId, found.run.startedBy);
   const takes = order.command === "abort" || order.command === "pause";
   const after = await deps.db.tx(tenantId, async (tx) => {
     const run = await (takes ? takeRun : lockRun)(tx, tenantId, runId);
     if (!run) throw new OarsError("RUN_NOT_FOUND");
     requireMatch(run, order.ifMatch);
-    const heads = await readHeads(tx, tenantId, runId);
-    const situation = { run, flow, heads, openActions: await listOpenActions(tx, tenantId, runId) };
     const into = new WriteSet();
     const { command, reason } = order;
     const operator: Operator = { command, principalId: caller.principalId, reason };
-    const done = await act({ tx, situation, requester, caller, into, operator });
+    const done = await act({ tx, run, requester, caller, into, operator });
     await sign(deps, into, tx, { caller, run, order, done });
     await applyWrites(tx, into);
     deps.fault("runs.in-order");
@@ -82,6 +79,25 @@ export async function carryOut(
     return requireRun(tx, tenantId, runId);
   });
   return toView(after);
+}
+
+/** The same for an order on steps, which needs the flow that the run follows and where its steps stand. */
+export async function carryOutOnSteps(
+  deps: RunsDeps,
+  caller: Caller,
+  runId: string,
+  order: Order,
+  act: (acting: Acting, situation: Situation) => Promise<Done>,
+): Promise<RunView> {
+  requirePermission(caller, "runs:operate");
+  const { run: found } = await readRun(deps, caller.tenantId, runId);
+  const flow = await deps.flows.compiled(caller.tenantId, found.flowHash);
+  return carryOut(deps, caller, runId, order, async (acting) => {
+    const { tx, run } = acting;
+    const heads = await readHeads(tx, run.tenantId, runId);
+    const openActions = await listOpenActions(tx, run.tenantId, runId);
+    return act(acting, { run, flow, heads, openActions });
+  });
 }
 
 interface Signed {
