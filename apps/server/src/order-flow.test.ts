@@ -159,7 +159,7 @@ describe.each(drivers)("an order on %s", (driver) => {
     const run = await until(runId, "failed");
     expect(run.error).toMatchObject({ code: "XML_MALFORMED", step: "parse" });
     expect(run.error?.line).toBeGreaterThan(1);
-    expect(run.steps.map((s) => s.status)).toEqual(["failed", "skipped", "skipped", "skipped", "skipped"]);
+    expect(run.steps.map((s) => s.status)).toEqual(["failed", "pending", "pending", "pending", "pending"]);
     const events = await app.runs.eventList(app.admin, runId, -1);
     expect(events.map((e) => e.type)).toEqual(["run.created", "step.failed", "run.failed"]);
     expect(wms.received.length).toBe(before);
