@@ -75,10 +75,24 @@ export async function makeOrders(prefix: string, small: number, large: number): 
   ];
 }
 
-/** Posts an order; the run's id once it is acknowledged. Fails when the server is gone or refuses it. */
-export async function post(url: string, { webhookId, xml }: Order): Promise<string> {
+/**
+ * Posts an order, again where the server has too much to do just now; the run's id once it is acknowledged. Fails
+ * when the server is gone or refuses it.
+ */
+export async function post(url: string, order: Order): Promise<string> {
+  const answer = await until(`room for order ${order.documentId}`, async () => {
+    const given = await send(url, order);
+    if (given.status !== 503) return given;
+    await given.body?.cancel();
+    return undefined;
+  });
+  if (answer.status !== 202) throw new Error(`the order was refused: ${await answer.text()}`);
+  return ((await answer.json()) as { runId: string }).runId;
+}
+
+function send(url: string, { webhookId, xml }: Order): Promise<Response> {
   const timestamp = Math.floor(Date.now() / 1000);
-  const answer = await fetch(`${url}/api/webhook/orders`, {
+  return fetch(`${url}/api/webhook/orders`, {
     method: "POST",
     body: xml,
     headers: {
@@ -89,10 +103,6 @@ export async function post(url: string, { webhookId, xml }: Order): Promise<stri
     },
     signal: AbortSignal.timeout(20_000),
   });
-  const { status } = answer;
-  if (status === 429 || status === 503) throw new Error(`the server has no room: ${await answer.text()}`);
-  if (status !== 202) throw new Error(`the order was refused: ${await answer.text()}`);
-  return ((await answer.json()) as { runId: string }).runId;
 }
 
 /** Posts until it is acknowledged, as a shop does whose warehouse is away for a moment. */
