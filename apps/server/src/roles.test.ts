@@ -266,13 +266,18 @@ describe("processes on one PostgreSQL", { timeout: 120_000 }, () => {
   });
 
   it("[check 5] say at the start which limits are in force", async () => {
-    const log = await begin(["serve"], {
+    const server = await begin(["serve"], {
       OARS_LOG_LEVEL: "info",
       ORCHESTRATION_MAX_CONCURRENCY: "2",
       ORCHESTRATION_DEFAULT_MAX_PARALLEL: "4",
     });
-    const line = log.banner.split("\n").find((text) => text.includes('"role":"serve"'));
-    expect(JSON.parse(line ?? "{}")).toMatchObject({
+    const line = await until("the line with the limits", async () =>
+      server
+        .output()
+        .split("\n")
+        .find((text) => text.includes('"role":"serve"') && text.endsWith("}")),
+    );
+    expect(JSON.parse(line)).toMatchObject({
       stepsOfARun: 2,
       runsInThisProcess: 1000,
       runsInAllProcesses: 2,

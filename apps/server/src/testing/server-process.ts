@@ -15,6 +15,8 @@ export interface ServerProcess {
   readonly url: string;
   /** What it printed until it was ready. */
   readonly banner: string;
+  /** What it has printed by now; lines of its log may follow what they tell of a moment later. */
+  output(): string;
   /** From start to ready. */
   readonly ms: number;
   readonly ended: Promise<Ended>;
@@ -53,6 +55,10 @@ export async function startServer(
     stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = end(child);
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    output = (output + chunk.toString()).slice(-100_000);
+  });
   const kill = (): void => void child.kill("SIGKILL"); // a test that fails must not leave it behind
   process.once("exit", kill);
   void ended.then(() => process.off("exit", kill));
@@ -65,6 +71,7 @@ export async function startServer(
   return {
     url,
     banner,
+    output: () => output,
     ms: performance.now() - started,
     ended,
     kill: () => signalled("SIGKILL"),

@@ -130,7 +130,7 @@ describe.each(drivers)("the outbox on %s", (driver) => {
   });
 
   it("[J2] tells an event again when its process died with it: at once, when the death is known", async () => {
-    const never = new Promise<void>(() => {});
+    const hanging = Promise.withResolvers<void>();
     const id = newId();
     const dying = open(id);
     let begun = (): void => {};
@@ -139,7 +139,7 @@ describe.each(drivers)("the outbox on %s", (driver) => {
     });
     dying.on("orphan", () => {
       begun();
-      return never;
+      return hanging.promise;
     });
     await emit(told("orphan", 5));
     await dying.start();
@@ -150,6 +150,8 @@ describe.each(drivers)("the outbox on %s", (driver) => {
     await db().system.tx((tx) => outbox.onDeath(tx, id));
     await times(1);
     expect(heard).toEqual([5]);
+    hanging.resolve(); // else it would take the events of the tests that follow
+    await dying.stop();
   });
 
   it("[J1] tells an event again after a minute when its process hangs with it", async () => {
