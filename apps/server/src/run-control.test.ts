@@ -43,13 +43,13 @@ describe.each(drivers)("a run under way on %s", (driver) => {
   describe("aborted", () => {
     it("while it waits for a timer never goes on", async () => {
       const id = await stage.run(
-        flow({ pause: { use: "wait", with: { for: "100ms" } }, ship: send({}, { needs: ["pause"] }) }),
+        flow({ pause: { use: "wait", with: { for: "1s" } }, ship: send({}, { needs: ["pause"] }) }),
       );
       await stage.reach(id, "waiting");
       const before = stage.receiver.received.length;
       expect(await abort(id)).toMatchObject({ status: "aborted", error: { code: "RUN_ABORTED" } });
       await expect(abort(id)).rejects.toMatchObject({ code: "RUN_ENDED" });
-      const later = await stage.run(flow({ pause: { use: "wait", with: { for: "150ms" } } })); // due after the other
+      const later = await stage.run(flow({ pause: { use: "wait", with: { for: "1100ms" } } })); // due after the other
       await stage.reach(later, "completed");
       expect((await stage.app.runs.find(stage.admin, id)).status).toBe("aborted");
       expect(stage.receiver.received.length).toBe(before);
