@@ -154,6 +154,23 @@ describe.each(drivers)("answers on %s", (driver) => {
     await until("the end of both", async () => (await held()).every((a) => a.state === "cancelled"));
   });
 
+  it("[R4] of an action that ended before its wait was durable are found by the run's next owner", async () => {
+    const body = { hold: true };
+    const ship = { use: "http.request", with: { connection: "wms", method: "POST", path: "/", body } };
+    const id = await parked(
+      flow({ ship, after: { use: "noop", needs: ["ship"], with: { output: "done" } } }),
+    );
+    await stage.app.runs.pause(stage.admin, id, "not now");
+    const [action] = await stage.app.actions.list(stage.admin, { runId: id, limit: 1 });
+    const yes = { decision: "approve", reason: "fine" } as const;
+    await stage.app.approvals.decide(stage.approver, action?.approvalId ?? "", yes);
+    const resolved = sql`select id from wait where run_id = ${id} and status = 'resolved'`;
+    await until("the action's end", async () => (await db().query(resolved)).length > 0);
+    await db().query(sql`update wait set status = 'open', resolved_at = null where run_id = ${id}`); // as if written just now
+    await stage.app.runs.resume(stage.admin, id, "go on");
+    expect((await stage.reach(id, "completed", "failed")).output).toBe("done");
+  });
+
   it("[R7] of an operator who mends the input of a step over items reach the items that had not begun", async () => {
     const text = "{{ $string(item) & '{' }}";
     const each = { use: "json.parse", forEach: { items: [1, 2, 3], concurrency: 1 }, with: { text } };

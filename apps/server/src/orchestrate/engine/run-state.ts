@@ -204,6 +204,7 @@ export class RunState {
   noteWaits(waits: readonly WaitEntry[]): void {
     for (const w of waits) {
       if (w.status === "cancelled") continue;
+      if (w.isLoose) this.looseWaits = true;
       const step = this.#byName.get(w.step);
       const state = step && this.unit(step, w.iteration).state;
       if (state?.status !== "waiting" || state.attempt !== w.attempt || !fits(state.wait?.kind, w.kind)) {

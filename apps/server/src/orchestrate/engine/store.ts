@@ -54,12 +54,22 @@ export interface WaitEntry {
   readonly status: "open" | "resolved" | "cancelled";
   readonly dueAt: Date | null;
   readonly resolvedAt: Date | null;
+  /** Its row is still open, though what it is for has come. */
+  readonly isLoose: boolean;
 }
 
+/**
+ * An action may have ended before its wait was durable, and whoever wrote the wait died before it looked once more:
+ * no event will come, so the wait counts as resolved.
+ */
 export const readWaits = (db: Db, tenantId: string, runId: string): Promise<WaitEntry[]> =>
   db.query<WaitEntry>(sql`/* engine.readWaits */
-    select step, iteration, attempt, kind, key, status, due_at as "dueAt", resolved_at as "resolvedAt" from wait
-    where tenant_id = ${tenantId} and run_id = ${runId} order by created_at, id`);
+    select w.step, w.iteration, w.attempt, w.kind, w.key, w.due_at as "dueAt", w.resolved_at as "resolvedAt",
+      case when a.id is null then w.status else 'resolved' end as status, a.id is not null as "isLoose"
+    from wait w
+    left join action a on w.status = 'open' and a.tenant_id = w.tenant_id and a.id = case when w.kind = 'action' then w.key::uuid end
+      and a.state in ('completed', 'failed', 'denied', 'quarantined', 'rejected', 'expired', 'cancelled')
+    where w.tenant_id = ${tenantId} and w.run_id = ${runId} order by w.created_at, w.id`);
 
 export interface LeaseState {
   readonly status: RunStatus;
