@@ -162,6 +162,7 @@ describe.each(drivers)("answers on %s", (driver) => {
     );
     await stage.app.runs.pause(stage.admin, id, "not now");
     const [action] = await stage.app.actions.list(stage.admin, { runId: id, limit: 1 });
+    stage.receiver.answer(() => ({ status: 201 }));
     const yes = { decision: "approve", reason: "fine" } as const;
     await stage.app.approvals.decide(stage.approver, action?.approvalId ?? "", yes);
     const resolved = sql`select id from wait where run_id = ${id} and status = 'resolved'`;
