@@ -31,7 +31,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await mkdir(temporary);
   const migrations = await readMigrations(migrationsDir);
   const [server] = await Promise.all([
-    startPostgres({ fsync: "off" }).then(async (s) => {
+    startPostgres({ fsync: "off", full_page_writes: "off", autovacuum: "off" }).then(async (s) => {
       const admin = new pg.Client({ connectionString: s.url("postgres") });
       await admin.connect();
       await admin.query("create database template_oars");

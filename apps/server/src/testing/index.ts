@@ -61,7 +61,7 @@ async function cloneTemplate(schema: string): Promise<TestDatabase> {
     await client.query(text);
     await client.end();
   };
-  await admin(`create database ${name} template template_oars`);
+  await admin(`create database ${name} template template_oars strategy file_copy`);
   if (schema) await admin(schema, name);
   const url = `${base}${name}`;
   const driver = await openPostgres({ url, poolSize: 8 });

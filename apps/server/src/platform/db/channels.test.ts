@@ -1,5 +1,5 @@
 import pg from "pg";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type DriverName, drivers, openTestDatabase, type TestDatabase, useDatabase } from "#testing";
 import { type Channels, createChannels, type Hint } from "./channels.ts";
 import { openPostgres, overDriver } from "./index.ts";
@@ -146,13 +146,18 @@ function recorder(send: (hints: readonly Hint[]) => void, onError = (_: Error): 
 }
 
 describe("channels between processes", () => {
-  const join = async (opened: TestDatabase, onError = (_: Error): void => {}) => {
+  let opened: TestDatabase;
+  beforeAll(async () => {
+    opened = await openTestDatabase("postgres");
+    return () => opened.close();
+  });
+  const join = async (onError = (_: Error): void => {}) => {
     const db = overDriver(await openPostgres({ url: opened.url ?? "", poolSize: 2, onError }));
     onTestFinished(() => db.close());
     return db;
   };
   /** The owner of the server, on another database: sees and ends connections to this one. */
-  const owner = async (opened: TestDatabase) => {
+  const owner = async () => {
     const url = new URL(opened.url ?? "");
     const name = url.pathname.slice(1);
     url.pathname = "/postgres";
@@ -173,24 +178,22 @@ describe("channels between processes", () => {
   };
 
   it("cross from one to the other over one connection each, however many channels", async () => {
-    const opened = await open("postgres");
-    const [here, there] = [await join(opened), await join(opened)];
+    const [here, there] = [await join(), await join()];
     const { heard, fn, hears } = ear();
     for (const channel of ["one", "two", "three"]) await there.listen(channel, fn);
     for (const payload of ["one", "two", "three"]) here.notify(payload, payload);
     await Promise.all(["one", "two", "three"].map(hears));
     expect(heard).toHaveLength(3);
-    expect(await (await owner(opened)).listening()).toHaveLength(1);
+    expect(await (await owner()).listening()).toHaveLength(1);
   });
 
   it("[N2] come back after the connection was cut, and tell each listener once to look", async () => {
-    const opened = await open("postgres");
     const errors: Error[] = [];
-    const [here, there] = [await join(opened), await join(opened, (error) => errors.push(error))];
+    const [here, there] = [await join(), await join((error) => errors.push(error))];
     const [one, two] = [ear(), ear()];
     await there.listen("one", one.fn);
     await there.listen("two", two.fn);
-    const { cut: end, listening } = await owner(opened);
+    const { cut: end, listening } = await owner();
     for (let cut = 1; cut <= 3; cut++) {
       one.heard.length = two.heard.length = 0;
       expect(await end()).toBe(1);
@@ -204,9 +207,8 @@ describe("channels between processes", () => {
   });
 
   it("[N2] are heard by those who came while the database was out of reach, once it is back", async () => {
-    const opened = await open("postgres");
-    const there = await join(opened);
-    const { cut, admit } = await owner(opened);
+    const there = await join();
+    const { cut, admit } = await owner();
     const early = ear();
     await there.listen("one", early.fn);
     await admit(false);
@@ -220,9 +222,8 @@ describe("channels between processes", () => {
   });
 
   it("leave no listener on the server when all have left, and no connection when closed", async () => {
-    const opened = await open("postgres");
     const there = overDriver(await openPostgres({ url: opened.url ?? "", poolSize: 2 }));
-    const { listening } = await owner(opened);
+    const { listening } = await owner();
     for (let i = 0; i < 20; i++) await (await there.listen(`channel_${i}`, () => {}))();
     expect(await listening()).toEqual(['unlisten "channel_19"']);
     await there.listen("one", () => {});
@@ -232,7 +233,6 @@ describe("channels between processes", () => {
   });
 
   it("close while the listening connection is being opened, without hanging", async () => {
-    const opened = await open("postgres");
     const there = overDriver(await openPostgres({ url: opened.url ?? "", poolSize: 2 }));
     const listened = there.listen("one", () => {});
     await there.close();
