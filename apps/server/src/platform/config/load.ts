@@ -59,6 +59,12 @@ export interface Config {
     readonly maxSyncAnswers: number;
   };
   readonly egressAllow: readonly string[];
+  readonly egressHosts: readonly {
+    readonly tenantId: string | null;
+    readonly host: string;
+    readonly port: number | null;
+  }[];
+  readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
   readonly logOrigin: string;
   /** Legal, but to be said at start. */
   readonly warnings: readonly string[];
@@ -249,6 +255,8 @@ function assemble(v: Values, warnings: readonly string[]): Config {
       maxSyncAnswers: v.OARS_MAX_SYNC_ANSWERS,
     },
     egressAllow: v.OARS_EGRESS_ALLOW,
+    egressHosts: v.OARS_EGRESS_HOSTS,
+    allowedTools: v.OARS_ALLOWED_TOOLS,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host,
     warnings,
   };
