@@ -1,4 +1,5 @@
 import type { Connector } from "#act/connector-kit";
+import { sqlConnector } from "./sql-connector.ts";
 
 /** Connectors to systems with protocols of their own. */
-export const wireConnectors: readonly Connector[] = [];
+export const wireConnectors: readonly Connector[] = [sqlConnector];
