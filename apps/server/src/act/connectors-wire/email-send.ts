@@ -12,9 +12,15 @@ import {
 } from "#act/connector-kit";
 import type { EmailInput, EmailSettings } from "./email-connector.ts";
 
+interface Progress {
+  /** The content of the message may have left. */
+  data: boolean;
+}
+
 interface Opened {
   readonly transport: ReturnType<typeof transportOver>;
   readonly socket: Socket;
+  readonly progress: Progress;
   readonly clean: (text: string) => string;
 }
 
@@ -26,18 +32,42 @@ async function open(context: CallContext<EmailSettings>): Promise<Opened | Opera
     const { host, port } = settings;
     const timeoutMs = Math.min(context.timeoutMs, settings.timeout);
     const socket = await context.dialer.connect({ host, port, timeoutMs, signal: context.signal, tenantId });
-    return {
-      transport: transportOver(socket, settings, password, timeoutMs),
-      socket,
-      clean: scrubber([password]),
-    };
+    const progress: Progress = { data: false };
+    const transport = transportOver(socket, settings, password, timeoutMs, progress);
+    return { transport, socket, progress, clean: scrubber([password]) };
   } catch (error) {
     return refusal(error);
   }
 }
 
-const transportOver = (socket: Socket, settings: EmailSettings, password: string, timeoutMs: number) =>
+/** nodemailer tells its commands to its logger and nowhere else; the only word that counts is DATA. */
+const commandsTo = (progress: Progress) => {
+  const heard = (entry: unknown, line: unknown): void => {
+    const client = typeof entry === "object" && entry !== null && "tnx" in entry && entry.tnx === "client";
+    if (client && String(line).trim() === "DATA") progress.data = true;
+  };
+  const silent = (): void => undefined;
+  return {
+    level: silent,
+    trace: silent,
+    debug: heard,
+    info: silent,
+    warn: silent,
+    error: silent,
+    fatal: silent,
+  };
+};
+
+const transportOver = (
+  socket: Socket,
+  settings: EmailSettings,
+  password: string,
+  timeoutMs: number,
+  progress: Progress,
+) =>
   createTransport({
+    logger: commandsTo(progress),
+    transactionLog: true,
     connection: socket,
     host: settings.host,
     port: settings.port,
@@ -93,7 +123,7 @@ export async function sendMail(
       output: { messageId, accepted: texts(accepted), rejected: texts(rejected), response: clean(response) },
     };
   } catch (error) {
-    return outcomeOf(error, name, clean);
+    return outcomeOf(error, name, opened);
   } finally {
     clearTimeout(timer);
     transport.close();
@@ -101,24 +131,18 @@ export async function sendMail(
   }
 }
 
-function outcomeOf(error: unknown, name: string, clean: (text: string) => string): OperationOutcome {
+function outcomeOf(error: unknown, name: string, at: Pick<Opened, "clean" | "progress">): OperationOutcome {
   if (!(error instanceof Error)) throw error;
   const fact = (field: string): unknown => (field in error ? Reflect.get(error, field) : undefined);
   const status = Number(fact("responseCode")) || undefined;
-  const command = String(fact("command") ?? "CONN");
-  const message = `${name}: ${clean(error.message).slice(0, 500)}`;
+  const message = `${name}: ${at.clean(error.message).slice(0, 500)}`;
   // RFC 5321 §4.2.1: 4yz is a refusal for now, 5yz for good; either way the message was not taken.
-  if (status !== undefined) return failed(`SMTP_${status}`, message, { retryable: status < 500 });
-  const afterData = command === "DATA" || command === "CONN_DATA" || command === "." || command === "API";
-  const code = String(fact("code") ?? "SMTP_CONNECTION");
-  return brokenOff(
-    { code: code.startsWith("E") ? `SMTP_${code.slice(1)}` : code, message },
-    {
-      sent: afterData || command === "CONN",
-      idempotent: false,
-      passing: code !== "EAUTH" && code !== "ETLS",
-    },
-  );
+  if (status !== undefined && status >= 400)
+    return failed(`SMTP_${status}`, message, { retryable: status < 500 });
+  const certificate = /certificate|altnames/i.test(error.message);
+  const code = certificate ? "SMTP_TLS" : `SMTP_${String(fact("code") ?? "ECONNECTION").replace(/^E/, "")}`;
+  const passing = !["SMTP_AUTH", "SMTP_TLS", "SMTP_ENVELOPE", "SMTP_MESSAGE"].includes(code);
+  return brokenOff({ code, message }, { sent: at.progress.data, idempotent: false, passing });
 }
 
 /** Greets, upgrades and signs in; sends nothing. */
@@ -133,7 +157,7 @@ export async function verifyMail(context: CallContext<EmailSettings>): Promise<T
     await opened.transport.verify();
     return { ok: true, message: `${host}:${port} took the credentials.` };
   } catch (error) {
-    const outcome = outcomeOf(error, context.connection.name, opened.clean);
+    const outcome = outcomeOf(error, context.connection.name, opened);
     if (outcome.status === "completed") throw error;
     return { ok: false, code: outcome.error.code, message: outcome.error.message };
   } finally {
