@@ -29,7 +29,7 @@ export async function runMysql(socket: Socket, task: SqlTask, progress: SqlProgr
     flags: ["-LOCAL_FILES"],
     dateStrings: true,
     supportBigNumbers: true,
-    bigNumberStrings: true,
+    bigNumberStrings: false, // text only where a number would lose digits
   });
   const broken = new Promise<never>((_, reject) => {
     connection.on("error", reject);
@@ -90,7 +90,8 @@ function stream(connection: mysql.Connection, task: SqlTask): Promise<SqlRows> {
 /** Numbers where JSON holds them exactly; dates and decimals are MySQL's own text, bytes are base64. */
 function jsonOf(value: unknown): Json {
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
-  return storableJson(value, (text) => text) ?? String(value);
+  const made = storableJson(value, (text) => text);
+  return made === undefined ? String(value) : made;
 }
 
 function asRefusal(error: unknown): unknown {

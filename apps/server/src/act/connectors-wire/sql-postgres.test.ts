@@ -11,7 +11,7 @@ beforeAll(async () => {
   database = await openTestDatabase(
     "postgres",
     `create table goods (id int primary key, name text not null, price numeric, seen timestamptz, tags jsonb, big bigint);
-     insert into goods values (1, 'nut', 1.10, '2026-01-02T03:04:05Z', '{"a": [1]}', 9007199254740993), (2, 'bolt', null, null, null, 5);
+     insert into goods values (1, 'nut', 1.10, '2026-01-02T03:04:05Z', '{"a": [1]}', 9007199254740993), (2, 'bolt', null, null, 'null', 5);
      create function sly() returns int language sql volatile as 'insert into goods values (99, ''sly'') returning id'`,
   );
   url = new URL(database.url ?? "");

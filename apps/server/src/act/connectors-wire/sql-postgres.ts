@@ -129,7 +129,8 @@ function jsonOf(value: unknown, type: number): Json {
     return exact ? number : value;
   }
   if (!json.has(type)) return storableText(value);
-  return storableJson(JSON.parse(value), (text) => text) ?? value;
+  const made = storableJson(JSON.parse(value), (text) => text);
+  return made === undefined ? value : made;
 }
 
 function asRefusal(error: unknown): unknown {
