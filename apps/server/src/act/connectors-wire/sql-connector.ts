@@ -132,7 +132,7 @@ export const sqlConnector: Connector<SqlSettings> = {
             facts: { sql_class: "write", sql_kind: "update" },
           },
         },
-        { input: { statement: "delete from orders where id = $1" }, shape: { verb: "delete" } },
+        { input: { statement: "delete from app.orders where id = $1" }, shape: { verb: "delete" } },
       ],
     },
   },
