@@ -81,7 +81,7 @@ describe("the connector of the guide", () => {
 
   it("stands in the guide as it is here", () => {
     const own = readFileSync(import.meta.filename, "utf8");
-    const shown = own.slice(own.indexOf("begin\n") + 6, own.indexOf("// guide: end"));
+    const shown = own.slice(own.indexOf("begin\n") + 6, own.indexOf("// guide: end")).trimEnd();
     const guide = join(import.meta.dirname, "../../../../../docs/guides/write-a-connector.md");
     expect(readFileSync(guide, "utf8")).toContain(shown);
   });
