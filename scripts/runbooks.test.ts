@@ -1,11 +1,11 @@
 /** The SQL of runbooks and guides, on both databases. What an operator pastes at night must work. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { formatId, newId } from "../apps/server/src/platform/kernel/index.ts";
 import { openTestDatabase, type TestDatabase } from "../apps/server/src/testing/index.ts";
+import { openImage } from "../apps/server/src/testing/pglite-image.ts";
 import { type Block, blocksOf } from "./markdown-blocks.ts";
 import { askDatabase } from "./sql.ts";
 
@@ -32,11 +32,8 @@ interface Session {
 }
 
 async function embedded(): Promise<Session> {
-  const image = new Blob([new Uint8Array(await readFile(inject("databases").image))]);
-  const [db, other] = await Promise.all([
-    PGlite.create({ loadDataDir: image }),
-    PGlite.create({ loadDataDir: image }),
-  ]);
+  const { image } = inject("databases");
+  const [db, other] = await Promise.all([openImage(image), openImage(image)]);
   await plant((text) => db.exec(text));
   return {
     ask: (question) => askDatabase(db, question),
@@ -128,7 +125,7 @@ describe.each([
 async function askAll(session: Session): Promise<string[]> {
   const rows: string[] = [];
   for (const { name, block } of all) {
-    if (!/run-is-stuck|action-in-doubt/.test(name)) continue;
+    if (!/stuck-run|action-in-doubt/.test(name)) continue;
     const question = block.text.replaceAll(/\b(run|act)_[0-9a-z]{26}\b/g, (_id, kind: string) => idOf(kind));
     rows.push(...(await session.ask(question)).flat().map((row) => JSON.stringify(row)));
   }

@@ -22,6 +22,8 @@ const documents = [
   "docs/guides/policies.md",
   "docs/guides/verify.md",
   "docs/guides/operate.md",
+  "docs/guides/operate-runs.md",
+  "examples/sync-answer/README.md",
 ];
 
 interface Stage {
@@ -148,7 +150,7 @@ describe("what people paste", () => {
     if (stage) await closeStage(stage);
   });
 
-  it.each(documents)("the commands of %s work, in their order", async (document) => {
+  it.each(documents)("the commands of %s work, in their order", { timeout: 120_000 }, async (document) => {
     const blocks = blocksOf(await readFile(join(root, document), "utf8"));
     expect(blocks.filter((b) => b.mark === "run").length).toBeGreaterThan(0);
     const { code, out } = await runScript(scriptOf(blocks, stage), stage);

@@ -40,19 +40,22 @@ describe("the tables of the specifications", () => {
 });
 
 describe("the promises of the specifications", () => {
-  it.each(["run", "action", "approval"])("of %s are each held by the tests that it names", async (name) => {
-    const text = await readFile(join(root, `docs/specs/${name}.md`), "utf8");
-    const promised = [...text.matchAll(/^- \*\*([A-Z]\d+)\*\* /gm)].map((m) => m[1] ?? "");
-    const held = [...text.matchAll(/^\| ([A-Z]\d+) +\| (.+) \|$/gm)].map(
-      (m) => [m[1] ?? "", m[2] ?? ""] as const,
-    );
-    expect(promised.length).toBeGreaterThan(3);
-    expect(held.map(([label]) => label)).toEqual(promised);
-    for (const [label, files] of held) {
-      for (const [, file] of files.matchAll(/`([^`]+)`/g)) {
-        const code = await readFile(join(root, "apps/server/src", file ?? ""), "utf8");
-        expect(code, `${file} cites ${label}`).toContain(`[${label}]`);
+  it.each(["run", "order", "claim", "action", "approval"])(
+    "of %s are each held by the tests that it names",
+    async (name) => {
+      const text = await readFile(join(root, `docs/specs/${name}.md`), "utf8");
+      const promised = [...text.matchAll(/^- \*\*([A-Z]\d+)\*\* /gm)].map((m) => m[1] ?? "");
+      const held = [...text.matchAll(/^\| ([A-Z]\d+) +\| (.+) \|$/gm)].map(
+        (m) => [m[1] ?? "", m[2] ?? ""] as const,
+      );
+      expect(promised.length).toBeGreaterThan(3);
+      expect(held.map(([label]) => label)).toEqual(promised);
+      for (const [label, files] of held) {
+        for (const [, file] of files.matchAll(/`([^`]+)`/g)) {
+          const code = await readFile(join(root, "apps/server/src", file ?? ""), "utf8");
+          expect(code, `${file} cites ${label}`).toContain(`[${label}]`);
+        }
       }
-    }
-  });
+    },
+  );
 });

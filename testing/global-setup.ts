@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
@@ -11,6 +11,7 @@ import {
   ownerOfPglite,
   readMigrations,
 } from "../apps/server/src/platform/db/index.ts";
+import { findLeftovers } from "./leftovers.ts";
 import { startPostgres } from "./postgres.ts";
 
 declare module "vitest" {
@@ -20,9 +21,14 @@ declare module "vitest" {
   }
 }
 
-/** One server for the whole run, one migrated template per driver; each test file clones its own. */
+/**
+ * One server for the whole run, one migrated template per driver; each test file clones its own. Temporary
+ * directories of the tests lie in one of this run, which must be empty in the end.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(join(tmpdir(), "oars-test-"));
+  const temporary = join(dir, "tmp");
+  await mkdir(temporary);
   const migrations = await readMigrations(migrationsDir);
   const [server] = await Promise.all([
     startPostgres({ fsync: "off" }).then(async (s) => {
@@ -35,14 +41,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
     }),
     PGlite.create().then(async (template) => {
       await migrate(ownerOfPglite(template), migrations);
+      await template.exec("checkpoint"); // so that no clone has anything to recover
       const image = await template.dumpDataDir("none");
       await writeFile(join(dir, "image.tar"), new Uint8Array(await image.arrayBuffer()));
       await template.close();
     }),
   ]);
   project.provide("databases", { postgres: server.url(""), image: join(dir, "image.tar") });
+  process.env.TMPDIR = temporary; // for the workers, which start after this, and for what they start
   return async () => {
     await server.stop();
+    const left = await findLeftovers(temporary);
     await rm(dir, { recursive: true, force: true });
+    if (left.length > 0) throw new Error(`the tests left behind: ${left.join(", ")}`);
   };
 }

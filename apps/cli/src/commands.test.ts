@@ -18,6 +18,7 @@ beforeAll(async () => {
     else reply.send(200, answer);
   });
   cli = createCli({ OARS_URL: server.url, OARS_KEY: "oars_key" });
+  return cli.remove;
 });
 afterAll(() => server.close());
 beforeEach(() => {
@@ -294,5 +295,29 @@ describe("a principal", () => {
   it("whose key was lost on the way says which key to revoke", async () => {
     await create(null);
     expect(issued.out).toContain(`The answer with its key key_${id} was lost`);
+  });
+});
+
+describe("the share of a tenant", () => {
+  const share = { tenant: `ten_${id}`, weight: 2.5, maxRunning: null, running: 3, queued: 10_000 };
+
+  it("is shown, and set where something is said of it", async () => {
+    answers["GET /v1/scheduling"] = share;
+    answers["PUT /v1/scheduling"] = { ...share, maxRunning: 20 };
+    expect((await cli("scheduling show")).out).toMatch(
+      /weight +2\.5\nmost at once +no cap\nrunning +3\nqueued +10000 or more/,
+    );
+    expect((await cli(`scheduling set --tenant ten_${id} --max-running 20`)).out).toMatch(/most at once +20/);
+    await cli("scheduling set --weight 0.5 --max-running none");
+    expect(sent().slice(1)).toEqual([
+      `PUT /v1/scheduling {"tenant":"ten_${id}","maxRunning":20}`,
+      'PUT /v1/scheduling {"weight":0.5,"maxRunning":null}',
+    ]);
+  });
+
+  it("is refused before it is sent where it is none", async () => {
+    for (const wrong of ["--weight 0", "--weight many", "--max-running 0", "--max-running 2.5"])
+      expect((await cli(`scheduling set ${wrong}`)).code).toBe(2);
+    expect(sent()).toEqual([]);
   });
 });

@@ -34,6 +34,7 @@ afterAll(async () => {
 beforeEach(() => {
   cli = createCli();
   file = join(cli.folder, "config", "credentials.json");
+  return cli.remove;
 });
 const login = (key = "oars_good") => cli(`login --url ${server.url} --key ${key}`);
 

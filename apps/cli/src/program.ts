@@ -5,6 +5,7 @@ import { addAction } from "./commands/action.ts";
 import { addApproval } from "./commands/approval.ts";
 import { addConnection } from "./commands/connection.ts";
 import { addFlow } from "./commands/flow.ts";
+import { addGate } from "./commands/gate.ts";
 import { addHealth } from "./commands/health.ts";
 import { addJob } from "./commands/job.ts";
 import { addLogin } from "./commands/login.ts";
@@ -12,6 +13,7 @@ import { addPolicy } from "./commands/policy.ts";
 import { addPrincipal } from "./commands/principal.ts";
 import { addReceipts } from "./commands/receipts.ts";
 import { addRun } from "./commands/run.ts";
+import { addScheduling } from "./commands/scheduling.ts";
 import { addSecret } from "./commands/secret.ts";
 import { addTenant } from "./commands/tenant.ts";
 import { addVerify } from "./commands/verify.ts";
@@ -39,12 +41,14 @@ export function createProgram(host: CommandHost): Command {
     addPolicy,
     addFlow,
     addRun,
+    addGate,
     addApproval,
     addAction,
     addReceipts,
     addVerify,
     addPrincipal,
     addJob,
+    addScheduling,
   ]) {
     add(program, host);
   }

@@ -22,6 +22,7 @@ beforeAll(async () => {
   );
   await new Promise<void>((listening) => warehouse.listen(0, "127.0.0.1", listening));
   cli = createCli();
+  return cli.remove;
 });
 afterAll(async () => {
   warehouse?.close();

@@ -44,6 +44,7 @@ beforeEach(async () => {
   const made = createCli({ OARS_URL: server.url, OARS_KEY: "oars_key" });
   cli = made;
   folder = made.folder;
+  return made.remove;
 });
 afterEach(() => server.close());
 
@@ -98,14 +99,18 @@ describe("starting a run", () => {
   });
 });
 
+const problemType = "application/problem+json";
+
 describe("waiting for a run", () => {
   const answer = (
     states: Record<string, unknown>[],
     actions: readonly { id: string; state: string; approvalId?: string }[] = [],
+    gates: readonly object[] = [],
   ) => {
     let turn = 0;
     play = ({ method, url }, reply) => {
       if (method === "POST") return reply.send(202, run);
+      if (url.startsWith("/v1/gates")) return reply.send(200, { items: gates, nextCursor: null });
       if (url.startsWith("/v1/actions")) {
         const state = new URL(url, "http://x").searchParams.get("state");
         return reply.send(200, { items: actions.filter((a) => a.state === state), nextCursor: null });
@@ -133,6 +138,29 @@ describe("waiting for a run", () => {
     expect(out).toMatch(/^parse {2}xml\.parse@1 {2}failed {2}1 {8}7 ms {2}XML_MALFORMED at line 13/m);
   });
 
+  it("shows a run that had failed by the time of the server's answer like any other", async () => {
+    answer([
+      { status: "failed", endedAt: at, error: { ...error, step: "parse" }, steps: [{ ...step, error }] },
+    ]);
+    const later = play;
+    play = (asked, reply) => {
+      if (asked.method !== "POST") return later(asked, reply);
+      expect(asked.headers.prefer).toBe("wait=2");
+      const problem = {
+        code: "RUN_FAILED",
+        status: 422,
+        title: "",
+        detail: "",
+        instance: "",
+        requestId: "req_1",
+      };
+      return reply.send(422, { ...problem, runId: run.id, errors: [] }, { "content-type": problemType });
+    };
+    const { code, out } = await cli("run start orders --wait");
+    expect(code).toBe(1);
+    expect(out).toMatch(/^error +XML_MALFORMED in step parse/m);
+  });
+
   it.each([
     [{ id: "act_x", state: "pending_approval", approvalId: "apr_x" }, "oars approve apr_x --reason TEXT"],
     [{ id: "act_x", state: "in_doubt" }, "oars action resolve act_x --outcome OUTCOME --reason TEXT"],
@@ -141,6 +169,17 @@ describe("waiting for a run", () => {
     const { code, out } = await cli("run start orders --wait");
     expect(code).toBe(2);
     expect(out).toContain(text);
+  });
+
+  it("exits with 2 when the run asks a person, and says how to answer", async () => {
+    answer(
+      [{ status: "waiting" }],
+      [],
+      [{ id: "gat_x", question: "Book it?", options: ["continue", "abort"] }],
+    );
+    const { code, out } = await cli("run start orders --wait");
+    expect(code).toBe(2);
+    expect(out).toContain("It asks: Book it? oars gate answer gat_x continue|abort");
   });
 
   it("goes on over a pause that no person must end", async () => {
@@ -158,7 +197,8 @@ describe("waiting for a run", () => {
 
 describe("watching a run", () => {
   const frame = (seq: number, type: string, data: object = {}): string =>
-    `id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify({ seq, type, at, data })}\n\n`;
+    `id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify({ seq, type, at, data, ...endOf(type) })}\n\n`;
+  const endOf = (type: string) => (/^run\.(completed|failed|aborted)$/.test(type) ? { end: true } : {});
 
   it("prints every event when it happens, goes on over a cut, and exits with 0", async () => {
     const shown = Promise.withResolvers<void>();
@@ -191,6 +231,7 @@ describe("watching a run", () => {
   it("says what a person can do while the run waits for one", async () => {
     play = ({ url }, reply) => {
       const pending = { id: "act_x", approvalId: "apr_x" };
+      if (url.startsWith("/v1/gates")) return reply.send(200, { items: [], nextCursor: null });
       if (url.includes("state=pending_approval"))
         return reply.send(200, { items: [pending], nextCursor: null });
       if (url.startsWith("/v1/actions")) return reply.problem(403, "AUTH_FORBIDDEN");
@@ -214,6 +255,6 @@ describe("watching a run", () => {
         .trimEnd()
         .split("\n")
         .map((line) => JSON.parse(line)),
-    ).toEqual([{ seq: 5, type: "run.failed", at, data: { error } }]);
+    ).toEqual([{ seq: 5, type: "run.failed", at, data: { error }, end: true }]);
   });
 });

@@ -15,6 +15,7 @@ beforeAll(async () => {
     else reply.send(200, answer);
   });
   cli = createCli({ OARS_URL: server.url, OARS_KEY: "oars_key" });
+  return cli.remove;
 });
 afterAll(() => server.close());
 beforeEach(() => {

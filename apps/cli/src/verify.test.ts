@@ -16,6 +16,7 @@ beforeAll(async () => {
   for (const name of ["valid-bundle", "valid-tlog-proof", "invalid-tampered-payload", "invalid-unreadable"]) {
     await writeFile(join(cli.folder, name), input(name));
   }
+  return cli.remove;
 });
 
 describe("verifying", () => {

@@ -1,6 +1,7 @@
 /** The command line as users run it: a process of its own, with a configuration folder of its own. */
 import { spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,6 +28,8 @@ export interface Cli {
   readonly folder: string;
   /** `args` as one line, or as a list where one of them holds spaces. */
   (args: string | readonly string[], options?: CliOptions): Promise<Ended>;
+  /** Removes its folder; what `beforeAll` or `beforeEach` answers, so that it is called at the end. */
+  remove(): Promise<void>;
 }
 
 export function createCli(env: Readonly<Record<string, string>> = {}): Cli {
@@ -60,5 +63,5 @@ export function createCli(env: Readonly<Record<string, string>> = {}): Cli {
       child.on("close", (code) => resolve({ code, out, err }));
     });
   };
-  return Object.assign(run, { folder });
+  return Object.assign(run, { folder, remove: () => rm(folder, { recursive: true, force: true }) });
 }

@@ -294,7 +294,7 @@ describe.each(drivers)("an action on %s", (driver) => {
       );
       expect(await stage.app.actions.sweep(10)).toBe(1);
       expect(await stage.app.actions.sweep(10)).toBe(0);
-      stage.app.outbox.start();
+      await stage.app.outbox.start();
       expect((await reach(id, "completed")).attempt).toBe(2);
     });
   });

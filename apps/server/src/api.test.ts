@@ -2,6 +2,8 @@
 import { createServer, type Server } from "node:http";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { referenceIn } from "#platform/blobs";
+import { WriteSet } from "#platform/db";
 import { formatId, newId } from "#platform/kernel";
 import { drivers } from "#testing";
 import { type Answered, startTestApi, type TestApi } from "./testing/api.ts";
@@ -57,6 +59,30 @@ describe.each(drivers)("the API on %s", (driver) => {
     }
   };
 
+  it("gives large payloads of a run to those of its tenant, as they were", async () => {
+    const { blobs, db, admin } = api.app;
+    const runId = newId();
+    const text = JSON.stringify({ text: "ä".repeat(40_000) });
+    const set = new WriteSet();
+    const kept = await blobs.hold(set, { tenantId: admin.tenantId, runId }, text);
+    await db.committer.commit(set);
+    const digest = referenceIn(JSON.parse(kept))?.sha256 ?? "";
+    const read = (filling: Record<string, string>) =>
+      ask("GET", "/v1/runs/:id/blobs/:digest", undefined, { id: formatId("run", runId), digest, ...filling });
+    const found = await read({});
+    expect([found.status, found.text === text]).toEqual([200, true]);
+    expect(found.headers.get("content-length")).toBe(String(Buffer.byteLength(text)));
+    for (const filling of [
+      { key: strangerKey },
+      { id: formatId("run", newId()) },
+      { digest: "0".repeat(64) },
+      { digest: "../../x" },
+    ]) {
+      const refused = await read(filling);
+      expect([refused.status, refused.json.code]).toEqual([404, "BLOB_NOT_FOUND"]);
+    }
+  });
+
   it("shows background jobs to those who operate, and starts one for those who operate the platform", async () => {
     const { json } = await ask("GET", "/v1/system/jobs");
     const names = json.items.map((j: { name: string }) => j.name);
@@ -69,6 +95,36 @@ describe.each(drivers)("the API on %s", (driver) => {
       const refused = await ask(method, path, undefined, { name: "idempotency-keys", key: approverKey });
       expect(refused.status).toBe(403);
     }
+  });
+
+  it("shows a tenant its share of the workers, and lets those who operate the platform set it", async () => {
+    const first = await ask("GET", "/v1/scheduling", undefined, { key: strangerKey });
+    expect(first.json).toMatchObject({ weight: 1, maxRunning: null, running: 0, queued: 0 });
+    const { tenant: theirs } = first.json;
+    expect((await ask("PUT", "/v1/scheduling", { weight: 9 }, { key: strangerKey })).status).toBe(403);
+    expect(
+      (await ask("PUT", "/v1/scheduling", { tenant: theirs, weight: 2.5, maxRunning: 20 })).json,
+    ).toMatchObject({
+      tenant: theirs,
+      weight: 2.5,
+      maxRunning: 20,
+    });
+    expect((await ask("PUT", "/v1/scheduling", { tenant: theirs, weight: 3 })).json.maxRunning).toBe(20);
+    expect((await ask("PUT", "/v1/scheduling", { tenant: theirs, maxRunning: null })).json).toMatchObject({
+      weight: 3,
+      maxRunning: null,
+    });
+    expect((await ask("GET", "/v1/scheduling")).json).toMatchObject({ tenant, weight: 1 });
+    for (const share of [
+      { weight: 0 },
+      { weight: 1e9 },
+      { maxRunning: 0 },
+      { maxRunning: 1.5 },
+      { wight: 1 },
+    ])
+      expect((await ask("PUT", "/v1/scheduling", share)).status).toBe(400);
+    const nobody = formatId("tenant", newId());
+    expect((await ask("PUT", "/v1/scheduling", { tenant: nobody, weight: 2 })).status).toBe(404);
   });
 
   it("says who calls, and takes a session token for a key", async () => {

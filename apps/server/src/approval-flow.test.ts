@@ -191,7 +191,7 @@ describe.each(drivers)("an approval on %s", (driver) => {
       await stage.app.outbox.stop(); // nobody hears of the vote
       await vote(stage.approver, action);
       await overdue(action.approvalId);
-      stage.app.outbox.start();
+      await stage.app.outbox.start();
       expect(await ended(action.id)).toMatchObject({ state: "expired", error: { code: "APPROVAL_EXPIRED" } });
       expect((await stage.app.approvals.find(stage.admin, action.approvalId ?? "")).state).toBe("expired");
       expect(sentSince(before)).toBe(0);

@@ -1,6 +1,8 @@
 /** What a person sees at the start: where it runs, the key, what to try next. Plain text, no colours in pipes. */
 export interface Banner {
   readonly url: string;
+  /** Host and port, where the URL does not show them. */
+  readonly address: string | undefined;
   readonly store: string;
   readonly tenant: string;
   /** Shown once: the key of the first administrator. */
@@ -12,6 +14,7 @@ export function renderBanner(b: Banner): string {
   const lines = [
     "",
     `  OARS is ready at ${b.url} (${b.ms} ms)`,
+    ...(b.address ? [`  listens on ${b.address}`] : []),
     `  database  ${b.store}`,
     `  tenant    ${b.tenant}`,
     `  API       ${b.url}/swagger-ui`,

@@ -7,8 +7,11 @@ import {
   builtInKinds,
   createEngine,
   createInvariantSweep,
+  createScheduling,
   createStepKinds,
+  dropExpired,
   type Engine,
+  type Scheduling,
   type StepKind,
 } from "#orchestrate/engine";
 import { compileFlow, createFlows, type Flows } from "#orchestrate/flows";
@@ -16,8 +19,9 @@ import { createRuns, type Runs } from "#orchestrate/runs";
 import { transforms } from "#orchestrate/transforms";
 import { createTriggers, type Triggers } from "#orchestrate/triggers";
 import { type Access, createAccess, createIdempotency, type Idempotency } from "#platform/access";
+import { type Blobs, createBlobs } from "#platform/blobs";
 import type { Config, Keys } from "#platform/config";
-import { type Database, openDatabase } from "#platform/db";
+import { type Database, openDatabase, openMonths } from "#platform/db";
 import {
   createOutbox,
   createPressure,
@@ -30,12 +34,13 @@ import {
   type Scheduler,
   workerLock,
 } from "#platform/jobs";
-import { formatId, newId, systemClock } from "#platform/kernel";
+import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
 import { createLog, type Log } from "#sign/log";
 import { createReceipts, type Receipts } from "#sign/receipts";
+import { retire } from "./retention.ts";
 
 export interface Rooms {
   readonly db: Database;
@@ -54,13 +59,20 @@ export interface Rooms {
   readonly triggers: Triggers;
   readonly outbox: Outbox;
   readonly scheduler: Scheduler;
+  readonly scheduling: Scheduling;
+  readonly blobs: Blobs;
   readonly dialer: Dialer;
   readonly pressure: Pressure;
 }
 
 export interface App extends Rooms {
-  /** Begins background work: claims, timers, outbox, sequencing, expiry. */
-  start(): Promise<void>;
+  /**
+   * Begins background work: claims, timers, outbox, sequencing, jobs. Without `worker` only what a process does that
+   * takes requests: it shows that it lives and sequences its own receipts. Other processes do the rest.
+   */
+  start(how?: { readonly worker: boolean }): Promise<void>;
+  /** Begins nothing more of its own: what is under way goes on, new runs are left to other processes. */
+  quiesce(): Promise<void>;
   /** Hands back what is under way and closes the database. */
   stop(): Promise<void>;
 }
@@ -74,7 +86,7 @@ export interface ComposeOptions {
   /** Id of this process among the workers, for an open database that is fenced with its lock; else a new one. */
   readonly workerId?: string;
   /** Called at named fault points; kills the process in tests. */
-  readonly fault?: (point: string) => void;
+  readonly fault?: Fault;
   /** This process was declared dead by another one and must end. */
   readonly onFenced?: () => void;
 }
@@ -84,17 +96,19 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const { log, metrics } = telemetry;
   const workerId = options.workerId ?? newId();
   const onError = (error: unknown, what: string): void => log.error({ err: error }, what);
-  const fault = options.fault ?? (() => {});
+  const fault: Fault = options.fault ?? (() => {});
   const db =
     options.db ?? (await openStore(options, workerId, (error) => onError(error, "database connection")));
   const clock = systemClock;
   const origin = config.http.publicUrl;
+  const blobs = createBlobs({ db });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
   const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock });
   const idempotency = createIdempotency({ db, vault });
   const outbox = createOutbox({
     db,
     workerId,
+    fault,
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
   const { logOrigin } = config;
@@ -157,6 +171,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   });
   const engine = createEngine({
     db,
+    blobs,
     workerId,
     flows,
     kinds,
@@ -168,6 +183,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     maxConcurrency: config.limits.maxConcurrency,
     maxRunning: config.limits.maxRunning,
     strained: pressure.high,
+    onClaim: (ms) => metrics.claimDuration.observe(ms / 1000),
     onStep: (kind, status, ms) => metrics.stepDuration.with(kind, status).observe(ms / 1000),
     onRun: (flow, status, ms) => {
       metrics.runs.with(flow, status).inc();
@@ -181,8 +197,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
+  const scheduling = createScheduling({
+    db,
+    assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
+    onChanged: engine.wake,
+  });
   const runs = createRuns({
     db,
+    blobs,
     flows,
     engine,
     actions,
@@ -191,6 +213,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     maxAnswers: config.limits.maxSyncAnswers,
     onAborted: (flow) => metrics.runs.with(flow, "aborted").inc(),
     whoIs: access.whoIs,
+    fault,
   });
   const triggers: Triggers = createTriggers({ db, clock, vault, flows, runs, fault });
 
@@ -221,7 +244,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const scheduler = createScheduler({
     db,
     workerId,
-    jobs: installationJobs({ ...rooms, sweepInvariants }),
+    jobs: installationJobs({
+      ...rooms,
+      sweepInvariants,
+      retire: () => retire({ db, keep: config.retention, log }),
+    }),
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
@@ -247,18 +274,23 @@ export async function compose(options: ComposeOptions): Promise<App> {
     triggers,
     outbox,
     scheduler,
+    scheduling,
+    blobs,
     dialer,
     pressure,
-    start: async () => {
+    start: async ({ worker } = { worker: true }) => {
       await workers.start();
       receiptLog.start();
-      outbox.start();
-      engine.start();
       await triggers.start();
+      await engine.start({ worker });
+      if (!worker) return;
+      await outbox.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
+    quiesce: engine.quiesce,
     stop: async () => {
+      await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
@@ -274,7 +306,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
 
 /** Tables whose rows come and go, and tables whose rows change while work is under way. */
 const queues = ["outbox", "receipt_pending", "wait", "worker", "idempotency"];
-const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile"];
+const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile", "blob"];
 
 type Background = Pick<
   Rooms,
@@ -284,7 +316,12 @@ type Background = Pick<
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
 
 /** Work for all processes together: one of them does it, whichever claims it first. */
-const installationJobs = (rooms: Background & { readonly sweepInvariants: () => Promise<number> }): Job[] => [
+const installationJobs = (
+  rooms: Background & {
+    readonly sweepInvariants: () => Promise<number>;
+    readonly retire: () => Promise<void>;
+  },
+): Job[] => [
   {
     name: "approval-expiry",
     everyMs: 10_000,
@@ -311,6 +348,27 @@ const installationJobs = (rooms: Background & { readonly sweepInvariants: () => 
     name: "idempotency-keys",
     everyMs: 600_000,
     work: async () => soonIf((await rooms.idempotency.purge(1_000)) === 1_000),
+  },
+  {
+    name: "step-cache",
+    everyMs: 600_000,
+    work: async () => soonIf((await rooms.db.system.tx((tx) => dropExpired(tx, 1_000))).length === 1_000),
+  },
+  {
+    name: "months",
+    everyMs: 6 * 3_600_000,
+    work: async () => {
+      await openMonths(rooms.db);
+      return null;
+    },
+  },
+  {
+    name: "retention",
+    everyMs: 86_400_000,
+    work: async () => {
+      await rooms.retire();
+      return null;
+    },
   },
 ];
 

@@ -1,4 +1,5 @@
 import { type Config, type Environment, variables } from "#platform/config";
+import { renderLimits } from "./roles.ts";
 
 /** The variables in force: value, and whether it was set or is the default. Secrets are named, never shown. */
 export function renderDoctor(config: Config, env: Environment): string {
@@ -14,6 +15,8 @@ export function renderDoctor(config: Config, env: Environment): string {
   return [
     `The configuration is valid (preset ${config.env}).`,
     ...config.warnings.map((w) => `warning: ${w}`),
+    "",
+    renderLimits(config),
     "",
     ...lines,
     "",

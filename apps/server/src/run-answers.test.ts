@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sql } from "#platform/db";
 import { drivers } from "#testing";
 import { brokenInvariants } from "./testing/invariants.ts";
+import { createGate } from "./testing/receiver.ts";
 import { openStage, type Stage } from "./testing/stage.ts";
 import { until } from "./testing/until.ts";
 
@@ -66,6 +67,14 @@ describe.each(drivers)("answers on %s", (driver) => {
       expect(ended).toMatchObject({ status: "completed", output: "GATE_TIMEOUT" });
     });
 
+    it("[R10] reach a step that had waited for a signal before it was asked about", async () => {
+      const step = { use: "wait", with: { signal: "paid" }, gate: { question: "{{ output }}?" } };
+      const id = await parked(flow({ step }));
+      await stage.app.runs.signal(stage.admin, id, { name: "paid", payload: 5 });
+      await stage.app.runs.answerGate(stage.approver, await gateOf(id), { decision: "continue" });
+      expect((await stage.reach(id, "completed", "failed")).output).toBe(5);
+    });
+
     it("[R10] tell about a fallback what it stands in for", async () => {
       const broken = { use: "json.parse", with: { text: "{" }, onError: { fallback: 7 } };
       const step = { ...broken, gate: { question: "{{ output }}?" } };
@@ -76,6 +85,82 @@ describe.each(drivers)("answers on %s", (driver) => {
       expect(ended.output).toBe(ended.steps.find((s) => s.name === "step")?.error?.code);
       expect(typeof ended.output).toBe("string");
     });
+  });
+
+  it("[R10] that nobody gave in time count once a run goes on that had failed in the same moment", async () => {
+    const held = createGate();
+    stage.receiver.answer(async () => {
+      await held.opened;
+      return { status: 422 };
+    });
+    const gate = { question: "Go on?", timeout: "30ms", default: "continue" };
+    const asked = { use: "noop", with: { output: 7 }, gate };
+    const ship = {
+      use: "http.request",
+      needs: ["first"],
+      with: { connection: "wms", method: "POST", path: "/", body: {} },
+    };
+    const source = flow({ asked, first: { use: "noop" }, ship }, { limits: { parallel: 1 } });
+    const id = await stage.run(source);
+    const waits = () => db().query<{ status: string }>(sql`select status from wait where run_id = ${id}`);
+    await until("the end of its time", async () => (await waits())[0]?.status === "resolved");
+    held.open(); // the run had no hand free to act on it
+    await stage.reach(id, "failed");
+    const gates = () => db().query<{ status: string }>(sql`select status from gate where run_id = ${id}`);
+    await until("its end", async () => (await gates())[0]?.status === "cancelled");
+    stage.receiver.answer(() => ({ status: 201 }));
+    await stage.app.runs.retry(stage.admin, id, { reason: "mended" });
+    const run = await stage.reach(id, "completed", "failed");
+    expect(run.error).toBeNull();
+    expect(await gates()).toEqual([{ status: "expired" }]);
+  });
+
+  it("[R10] to run a step again give it all its attempts once more, under a key of their own", async () => {
+    const seen = new Set<string>();
+    stage.receiver.answer(({ key }) => {
+      const first = !seen.has(key);
+      seen.add(key);
+      return { status: first ? 503 : 201 };
+    });
+    const ship = {
+      use: "http.request",
+      with: { connection: "wms", method: "POST", path: "/", body: {} },
+      retry: { attempts: 2, backoff: "fixed", initial: "5ms" },
+      gate: { question: "Go on?" },
+    };
+    const id = await parked(flow({ ship }));
+    await stage.app.runs.answerGate(stage.approver, await gateOf(id), { decision: "retry" });
+    await stage.app.runs.answerGate(stage.approver, await gateOf(id), { decision: "continue" });
+    const run = await stage.reach(id, "completed", "failed");
+    expect(run.error).toBeNull();
+    expect(run.steps[0]?.attempt).toBe(4);
+    expect(seen.size).toBe(2);
+  });
+
+  it("[R4] that end a run cancel what items held whose step the run's last owner had not come to", async () => {
+    const body = { hold: true };
+    const each = {
+      use: "http.request",
+      forEach: { items: [1, 2] },
+      with: { connection: "wms", method: "POST", path: "/", body },
+    };
+    const ask = { use: "noop", gate: { question: "Go on?" } };
+    const id = await parked(flow({ ask, each }, { limits: { parallel: 1 } }));
+    const held = () => stage.app.actions.list(stage.admin, { runId: id, limit: 5 });
+    await until("both items to be held", async () => (await held()).length === 2);
+    await stage.reach(id, "waiting");
+    await stage.app.runs.answerGate(stage.approver, await gateOf(id), { decision: "abort" });
+    await stage.reach(id, "aborted");
+    await until("the end of both", async () => (await held()).every((a) => a.state === "cancelled"));
+  });
+
+  it("[R7] of an operator who mends the input of a step over items reach the items that had not begun", async () => {
+    const text = "{{ $string(item) & '{' }}";
+    const each = { use: "json.parse", forEach: { items: [1, 2, 3], concurrency: 1 }, with: { text } };
+    const id = await stage.run(flow({ each }));
+    await stage.reach(id, "failed");
+    await stage.app.runs.retry(stage.admin, id, { reason: "mended", edits: { text: "7" } });
+    expect((await stage.reach(id, "completed", "failed")).output).toEqual([7, 7, 7]);
   });
 
   describe("to a wait for a signal", () => {

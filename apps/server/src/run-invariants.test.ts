@@ -75,7 +75,7 @@ describe.each(drivers)("damaged rows on %s", (driver) => {
     await stage.app.runs.abort(stage.admin, id, "not needed");
   });
 
-  it("[I1] a run whose worker is not there is taken from it and goes on", async () => {
+  it("[Z1] a run whose worker is not there is taken from it and goes on", async () => {
     const id = await parked();
     const epoch = async () => {
       const [row] = await db().query<{ n: number }>(sql`select lease_epoch as n from run where id = ${id}`);
@@ -89,7 +89,7 @@ describe.each(drivers)("damaged rows on %s", (driver) => {
     expect(await epoch()).toBeGreaterThan(before);
   });
 
-  it("[I1] a run whose worker lives is left alone", async () => {
+  it("[Z1] a run whose worker lives is left alone", async () => {
     const id = await parked();
     const worker = newId();
     await db().query(sql`insert into worker (id, host, pid) values (${worker}, 'elsewhere', 1)`);
@@ -101,14 +101,14 @@ describe.each(drivers)("damaged rows on %s", (driver) => {
     await stage.app.runs.abort(stage.admin, id, "not needed");
   });
 
-  it("[I2] a run whose wait was resolved and that nobody queued goes on", async () => {
+  it("[Z2] a run whose wait was resolved and that nobody queued goes on", async () => {
     const id = await parked();
     await damage(id).resolveWaits();
     expect((await sweep(id)).found).toEqual(["waiting_without_wait"]);
     await stage.reach(id, "completed");
   });
 
-  it("[I2] a run whose timer is gone waits anew", async () => {
+  it("[Z2] a run whose timer is gone waits anew", async () => {
     const id = await parked();
     await damage(id).dropWaits();
     expect((await sweep(id)).found).toEqual(["waiting_without_wait"]);
@@ -120,7 +120,7 @@ describe.each(drivers)("damaged rows on %s", (driver) => {
     await stage.app.runs.abort(stage.admin, id, "not needed");
   });
 
-  it("[I2] a run that waits for an approval finds its action again and sends it once", async () => {
+  it("[Z2] a run that waits for an approval finds its action again and sends it once", async () => {
     const hold = { connection: "wms", method: "POST", path: "/orders", body: { hold: true } };
     const id = await parked(flow({ ship: { use: "http.request", with: hold } }));
     await damage(id).dropWaits();
@@ -137,7 +137,7 @@ describe.each(drivers)("damaged rows on %s", (driver) => {
     expect(stage.receiver.received.length).toBe(before + 1);
   });
 
-  it("[I2] a run that waits for a sub-run or a gate finds it again and makes no second", async () => {
+  it("[Z2] a run that waits for a sub-run or a gate finds it again and makes no second", async () => {
     const child = flow(hourLong);
     await stage.app.flows.publish(stage.admin, child);
     const name = (JSON.parse(child) as { flow: string }).flow;
@@ -157,7 +157,7 @@ describe.each(drivers)("damaged rows on %s", (driver) => {
     await stage.app.runs.abort(stage.admin, id, "not needed");
   });
 
-  it("[I3] the key of a run that is blocked by nobody is looked at again", async () => {
+  it("[Z3] the key of a run that is blocked by nobody is looked at again", async () => {
     const id = await parked();
     const told: unknown[] = [];
     stage.app.outbox.on("run.ended", async ({ payload }) => {
@@ -172,7 +172,7 @@ describe.each(drivers)("damaged rows on %s", (driver) => {
     await stage.app.runs.abort(stage.admin, id, "not needed");
   });
 
-  it("[I4] an open wait of a run that has ended is closed", async () => {
+  it("[Z4] an open wait of a run that has ended is closed", async () => {
     const id = await stage.run(flow({ a: { use: "noop" } }));
     await stage.reach(id, "completed");
     await db().query(sql`insert into wait (tenant_id, id, run_id, step, iteration, attempt, kind)
@@ -181,7 +181,7 @@ describe.each(drivers)("damaged rows on %s", (driver) => {
     await until("its end", async () => (await waitsOf(id)).every((w) => w.status === "cancelled"));
   });
 
-  it("[I4] a wait without a run is closed", async () => {
+  it("[Z4] a wait without a run is closed", async () => {
     const id = newId();
     await db().query(sql`insert into wait (tenant_id, id, run_id, step, iteration, attempt, kind)
       values (${stage.admin.tenantId}, ${newId()}, ${id}, 'a', 0, 1, 'timer')`);

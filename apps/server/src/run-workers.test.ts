@@ -138,7 +138,7 @@ describe("two workers on one database", () => {
     await until("the silent one's end", () => paused.app.engine.inHand() === 0);
     expect(paused.refused.length).toBeGreaterThanOrEqual(40);
     expect(await all()).toEqual(before);
-    expect(new Set(taker.refused)).toEqual(new Set(["actions.insertAction"])); // they were proposed before
+    expect(new Set(taker.refused)).toEqual(new Set(["actions.reserveAction"])); // they were proposed before
     await settled();
   });
 

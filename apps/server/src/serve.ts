@@ -5,8 +5,10 @@ import { formatId } from "#platform/kernel";
 import type { Telemetry } from "#platform/telemetry";
 import { renderBanner } from "./banner.ts";
 import { type App, compose } from "./compose.ts";
+import { faultAt } from "./fault-point.ts";
 import { checkHealth } from "./health.ts";
-import { assertFree } from "./listening.ts";
+import { assertFree, atPort } from "./listening.ts";
+import { limitsOf } from "./roles.ts";
 import { version } from "./version.ts";
 
 export interface ServeOptions {
@@ -28,10 +30,12 @@ export interface Serving {
   readonly fenced: Promise<void>;
 }
 
-export async function serve(options: ServeOptions): Promise<Serving> {
+/** `worker`: it executes runs too; else it leaves them to other processes. */
+export async function serve(given: ServeOptions, worker = true): Promise<Serving> {
   const started = performance.now();
-  const { config, telemetry } = options;
-  await assertFree(config.http.host, config.http.port);
+  const config = atPort(given.config, await assertFree(given.config.http.host, given.config.http.port));
+  const options = { ...given, config };
+  const { telemetry } = options;
   for (const warning of config.warnings) telemetry.log.warn(warning);
   const fencing = Promise.withResolvers<void>();
   const app = await compose({
@@ -53,12 +57,14 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     firstTenantId: first.tenantId,
     version,
   });
-  await app.start();
+  await app.start({ worker });
+  telemetry.log.info({ role: worker ? "serve" : "api", ...limitsOf(config) }, "started");
   await http.listen({ host: config.http.host, port: config.http.port });
   const url = config.http.publicUrl;
   options.print(
     renderBanner({
       url,
+      address: url.endsWith(`:${config.http.port}`) ? undefined : `${config.http.host}:${config.http.port}`,
       store: config.store.kind === "pglite" ? `embedded, in ${config.dataDir}` : "PostgreSQL",
       tenant: formatId("tenant", first.tenantId),
       adminKey: first.created ? first.apiKey : undefined,
@@ -70,19 +76,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     url,
     fenced: fencing.promise,
     stop: async () => {
-      await http.close();
+      await Promise.all([app.quiesce(), http.close()]);
       await app.stop();
       telemetry.log.info("stopped");
     },
-  };
-}
-
-/** `name` kills at the first hit of that point, `name:3` at the third. */
-function faultAt(spec: string | null, kill: () => void): (point: string) => void {
-  if (spec === null) return () => {};
-  const [name, count = "1"] = spec.split(":");
-  let left = Number(count);
-  return (point) => {
-    if (point === name && --left === 0) kill();
   };
 }

@@ -132,6 +132,7 @@ describe.each(drivers)("answers with the end of the run on %s", (driver) => {
     });
 
     it("is refused with 503 and a time to wait while too many wait, and starts nothing then", async () => {
+      const earlier = await runsOf("slow");
       const waiting = Array.from({ length: 8 }, () => start("slow", { prefer: "wait=30" }));
       await until("all of them wait", () => api.app.runs.answering() === 8);
       const before = await runsOf("double");
@@ -141,9 +142,12 @@ describe.each(drivers)("answers with the end of the run on %s", (driver) => {
       expect(await runsOf("double")).toBe(before);
       const parked = await until("all of them are parked", async () => {
         const { items } = (await ask("GET", "/v1/runs?flow=slow&status=waiting")).json;
-        return items.length === (await runsOf("slow")) && items;
+        return items.length === earlier + 8 && items;
       });
-      for (const { id } of parked) await ask("POST", "/v1/runs/:id/abort", { reason: "enough" }, { id });
+      for (const { id } of parked) {
+        const aborted = await ask("POST", "/v1/runs/:id/abort", { reason: "enough" }, { id });
+        expect(aborted.status, aborted.text).toBe(200);
+      }
       const ended = await Promise.all(waiting);
       expect(new Set(ended.map((a) => `${a.status} ${a.json.code}`))).toEqual(new Set(["409 RUN_ABORTED"]));
       expect(api.app.runs.answering()).toBe(0);

@@ -75,6 +75,14 @@ export async function openOars(options: OarsOptions): Promise<OarsApp> {
   };
 }
 
+/** Publishes a policy that allows every action. */
+export async function allowAll({ app, admin }: OarsApp): Promise<void> {
+  const version = await app.policy.createVersion(admin, {
+    cedar: '@id("all") permit (principal, action, resource);',
+  });
+  await app.policy.publish(admin, version.id);
+}
+
 /** As `startTriggered` does it, with an id that is known before: a short run ends with its first commit. */
 async function finish(
   app: App,

@@ -10,7 +10,7 @@ import { sql } from "../../../apps/server/src/platform/db/index.ts";
 import { listen } from "../http.ts";
 import { answerCalls } from "../part.ts";
 import { temporaryDirectory } from "../temporary.ts";
-import { type OarsApp, openOars } from "./oars-app.ts";
+import { allowAll, type OarsApp, openOars } from "./oars-app.ts";
 import { startMany } from "./parked.ts";
 
 export type Flood = "busy" | "slow";
@@ -19,6 +19,8 @@ export interface FloodRound {
   /** Milliseconds from the start of each of the small tenant's runs to its durable end, nobody else there. */
   readonly alone: readonly number[];
   readonly beside: readonly number[];
+  /** For each of the small tenant's runs beside the flood: runs of the flood that were begun while it waited. */
+  readonly ahead: readonly number[];
   /** How many runs of the flood had ended when the last of the small tenant's had, and the time that it took. */
   readonly flooded: number;
   readonly seconds: number;
@@ -35,6 +37,7 @@ const slowMs = 100;
 /** Runs that the worker has in hand at most, where the flood takes the slots. */
 const slots = 64;
 const defaultSlots = 1000;
+const settleMs = 300;
 
 const smallText = `
 flow: small
@@ -101,13 +104,6 @@ function createPart(): { calls: FloodCalls; close: () => Promise<void> } {
   return { calls, close };
 }
 
-async function allowAll({ app, admin }: OarsApp): Promise<void> {
-  const version = await app.policy.createVersion(admin, {
-    cedar: '@id("all") permit (principal, action, resource);',
-  });
-  await app.policy.publish(admin, version.id);
-}
-
 async function round(
   { door, url, small, floods }: Opened,
   dataDir: string,
@@ -139,6 +135,8 @@ async function round(
   const before = await floodEnded(door);
   await startMany(queued, Number.POSITIVE_INFINITY, () => door.start(floods[flood]));
   const worker = await startWorker();
+  const since = await databaseTime(door);
+  await new Promise((done) => setTimeout(done, settleMs)); // the flood is in full spate then
   const started = performance.now();
   const timeIsUp = after(seconds);
   let gone = false;
@@ -149,15 +147,30 @@ async function round(
   clearInterval(watch);
   const spent = (performance.now() - started) / 1000;
   const flooded = (await floodEnded(door)) - before;
-  await dropQueued(door);
+  await dropQueued(door); // nothing more is claimed
   await worker.app.stop();
-  return { alone, beside, flooded, seconds: spent };
+  await dropQueued(door); // what it handed back
+  return { alone, beside, ahead: await begunAhead(door, small.caller, since), flooded, seconds: spent };
 }
 
 const after = (seconds: number): (() => boolean) => {
   const at = performance.now() + seconds * 1000;
   return () => performance.now() >= at;
 };
+
+async function databaseTime({ app }: OarsApp): Promise<Date> {
+  const [row] = await app.db.system.query<{ now: Date }>(sql`select now() as now`);
+  if (!row) throw new Error("the time has a row");
+  return row.now;
+}
+
+async function begunAhead({ app, admin }: OarsApp, small: Caller, since: Date): Promise<number[]> {
+  const rows = await app.db.system.query<{ n: number }>(sql`
+    select (select count(*) from run f where f.tenant_id = ${admin.tenantId}
+      and f.started_at > s.created_at and f.started_at < s.started_at) as n
+    from run s where s.tenant_id = ${small.tenantId} and s.created_at >= ${since} limit 300`);
+  return rows.map(({ n }) => n);
+}
 
 async function floodEnded({ app, admin }: OarsApp): Promise<number> {
   const [row] = await app.db.system.query<{ n: number }>(

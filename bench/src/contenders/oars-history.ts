@@ -70,7 +70,7 @@ function createPart(): { calls: HistoryCalls; close: () => Promise<void> } {
       const { door, flow, url } = required();
       await startMany(count, Number.POSITIVE_INFINITY, () => door.start(flow));
       const times: number[] = [];
-      const db = timed(door.app.db, "engine.claim", (ms) => times.push(ms));
+      const db = timed(door.app.db, claimTags, (ms) => times.push(ms));
       const env = { OARS_MAX_CONCURRENCY: String(slots) };
       const worker = await openOars({ url, dataDir: await dataDir, db, env });
       await nothingLeft(door);
@@ -118,9 +118,12 @@ async function fill({ app, admin }: OarsApp, first: number, count: number): Prom
     select ${admin.tenantId}::uuid, r.id, 'one', 0, 1, 'completed', 1, '{"ok": true}'::jsonb, now(), 1 from runs r`);
 }
 
-/** The database, with the time of every statement and transaction told in which this tag stands. */
-function timed(db: Database, tag: string, tell: (ms: number) => void): Database {
-  const marked = (statement: Sql): boolean => statement.text.includes(tag);
+/** Looking for tenants with queued runs, and taking runs of theirs. */
+const claimTags = /\/\* engine\.(findReady|claim)/;
+
+/** The database, with the time of every statement and transaction told that has one of these tags. */
+function timed(db: Database, tags: RegExp, tell: (ms: number) => void): Database {
+  const marked = (statement: Sql): boolean => tags.test(statement.text);
   return {
     ...db,
     system: {
@@ -149,11 +152,11 @@ function timed(db: Database, tag: string, tell: (ms: number) => void): Database 
   };
 }
 
-async function nothingLeft({ app }: OarsApp): Promise<void> {
+async function nothingLeft({ app, admin }: OarsApp): Promise<void> {
   const deadline = performance.now() + waitMs;
   for (;;) {
     const [row] = await app.db.system.query<{ left: boolean }>(
-      sql`select exists (select from run where status = 'queued' and not blocked)
+      sql`select exists (select from run where tenant_id = ${admin.tenantId} and status = 'queued' and not blocked)
         or exists (select from run where status = 'running') as left`,
     );
     if (!row?.left) return;

@@ -38,7 +38,7 @@ async function measure(bench: Bench): Promise<Outcome> {
     lines,
     floors,
     notes: [
-      "A wait is from the start of a one-step run to its durable end; all runs of the flood are queued before the worker starts.",
+      "A wait is from the start of a one-step run to its durable end; all runs of the flood are queued before the worker starts. Begun ahead: runs of the flood that were begun while one waited.",
     ],
     problems: [],
   };
@@ -77,6 +77,10 @@ function found(store: Store, title: string, rounds: readonly FloodRound[]): { li
       "beside p95 ms": figure(
         "ms",
         p95(({ beside }) => beside),
+      ),
+      "begun ahead p95": figure(
+        "count",
+        rounds.map(({ ahead }) => quantile(ahead, 0.95)),
       ),
       "p95 to alone": ratio,
     },

@@ -22,6 +22,7 @@ interface Found {
 /** Nobody may take longer to park them all: then fewer are parked. */
 const parkSeconds = 75;
 const resumeRate = 100;
+const settleSeconds = 5;
 const mebi = 2 ** 20;
 
 export const parkedPart: SuitePart = {
@@ -33,6 +34,7 @@ export const parkedPart: SuitePart = {
 
 async function measure(bench: Bench): Promise<Outcome> {
   const contenders = await openAll(bench);
+  await new Promise((done) => setTimeout(done, bench.size(settleSeconds, 1) * 1000));
   bench.say(`nothing parked, ${bench.rounds} times ${windowSeconds(bench)} s`);
   const counts = new Map(contenders.map(({ who, statements }) => [who, statements]));
   const idle = await statementRates(counts, bench.rounds, windowSeconds(bench));

@@ -9,20 +9,32 @@ import { join } from "node:path";
 import { startDatabases } from "../databases.ts";
 import { caution, machineFacts, print, renderFacts } from "../report.ts";
 import { runPart, type SuitePart } from "./bench.ts";
+import { coldStartPart } from "./cold-start.ts";
 import { floodPart } from "./flood.ts";
 import { historyPart } from "./history.ts";
 import { idlePart } from "./idle.ts";
+import { killedPart } from "./killed.ts";
 import { parkedPart } from "./parked.ts";
 import { runsParts } from "./runs-parts.ts";
 import { readSuiteOptions, type SuiteOptions } from "./suite-options.ts";
 import { type PartResult, renderPart, renderSummary } from "./suite-report.ts";
 import { webhookPart } from "./webhook.ts";
 
-const parts: readonly SuitePart[] = [...runsParts, parkedPart, floodPart, historyPart, idlePart, webhookPart];
+const parts: readonly SuitePart[] = [
+  ...runsParts,
+  parkedPart,
+  killedPart,
+  floodPart,
+  historyPart,
+  idlePart,
+  coldStartPart,
+  webhookPart,
+];
 
 export async function measureSuite(): Promise<number> {
   const options = readSuiteOptions(parts);
-  const { started, machine } = { started: performance.now(), machine: machineFacts() };
+  const started = performance.now();
+  const machine = machineFacts();
   const say = (text: string): void => {
     const seconds = Math.round((performance.now() - started) / 1000);
     const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;

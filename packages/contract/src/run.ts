@@ -154,7 +154,16 @@ export const runWithSteps = run
  * (or `?after=`) to go on after it: nothing is lost and nothing is repeated.
  */
 export const runEvent = z
-  .object({ seq: z.int(), type: z.string(), at: instant, data: json })
+  .object({
+    seq: z.int(),
+    type: z.string(),
+    at: instant,
+    data: json,
+    end: z.literal(true).optional().meta({
+      description:
+        "The run has ended with this event. Absent from a failure that a person let the run go on from.",
+    }),
+  })
   .meta({ id: "RunEvent" });
 
 export type RunStatus = z.infer<typeof runStatus>;

@@ -3,10 +3,12 @@ import { createActions } from "./actions.ts";
 import { createApprovals } from "./approvals.ts";
 import { createConnections, createSecrets } from "./connections.ts";
 import { createFlows } from "./flows.ts";
+import { createGates } from "./gates.ts";
 import { createHealth } from "./health.ts";
 import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
+import { createScheduling } from "./scheduling.ts";
 import { createSystem } from "./system.ts";
 import { createTransport, type TransportConfig } from "./transport.ts";
 import { createTrust } from "./trust.ts";
@@ -41,6 +43,7 @@ export function createClient(options: ClientOptions) {
     policies: createPolicies(transport),
     flows: createFlows(transport),
     runs: createRuns(transport),
+    gates: createGates(transport),
     actions: createActions(transport),
     approvals: createApprovals(transport),
     receipts: createReceipts(transport),
@@ -48,6 +51,7 @@ export function createClient(options: ClientOptions) {
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),
+    scheduling: createScheduling(transport),
   };
 }
 

@@ -94,6 +94,7 @@ export const errorCodes = [
   "WEBHOOK_SLUG_TAKEN",
   "RECEIPT_NOT_FOUND",
   "RECEIPT_NOT_LOGGED",
+  "BLOB_NOT_FOUND",
   "JOB_NOT_FOUND",
   "JOB_RUNNING",
   "STORE_NEWER",

@@ -12,6 +12,7 @@ export interface ApiErrorInit {
   readonly requestId: string;
   readonly runId?: string | undefined;
   readonly errors: readonly FieldProblem[];
+  readonly current?: Readonly<Record<string, unknown>> | undefined;
   readonly retryAfterMs?: number | undefined;
 }
 
@@ -27,6 +28,8 @@ export class OarsApiError extends Error {
   readonly requestId: string;
   readonly runId: string | undefined;
   readonly errors: readonly FieldProblem[];
+  /** How the thing stands, where the server refused because of that: `status`, `etag`, `step`, `decision`. */
+  readonly current: Readonly<Record<string, unknown>> | undefined;
   /** How long the server asked to wait before the same request is sent again. */
   readonly retryAfterMs: number | undefined;
 
@@ -39,6 +42,7 @@ export class OarsApiError extends Error {
     this.requestId = init.requestId;
     this.runId = init.runId;
     this.errors = init.errors;
+    this.current = init.current;
     this.retryAfterMs = init.retryAfterMs;
   }
 }

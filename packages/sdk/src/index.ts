@@ -15,8 +15,9 @@ export {
 export type { FlowText } from "./flows.ts";
 export type { Listing, ListQuery } from "./listing.ts";
 export { verifyOffline } from "./receipts.ts";
+export type { RunCommandOptions } from "./run-commands.ts";
 export type { FollowOptions } from "./run-events.ts";
-export { hasEnded, type RunWaitOptions } from "./runs.ts";
+export { hasEnded, type RunStartOptions, type RunWaitOptions } from "./runs.ts";
 export type { CallOptions } from "./transport.ts";
 export type { WaitOptions } from "./wait.ts";
 export { signWebhook } from "./webhook-signature.ts";

@@ -47,14 +47,17 @@ describe("the exports", () => {
         "secrets: put list delete",
         "connections: put list get test connectors",
         "policies: validate create list get publish",
-        "flows: validate publish list get",
-        "runs: start get list abort events eventList wait",
+        "flows: schema validate publish list get",
+        "runs: start get list items retry skip editOutput abort pause resume rerun replay bulk signal signals events eventList wait",
+        "gates: list get answer",
         "actions: submit get list resolve wait",
         "approvals: list get decide",
         "receipts: list get proof exportRun verify",
         "trust: keys checkpoint",
         "webhooks: list",
         "health: live ready",
+        "system: jobs runJob",
+        "scheduling: get set",
       ]
     `);
   });
@@ -84,6 +87,8 @@ describe("the exports", () => {
         "Listing",
         "OarsClient",
         "ReceiptReport",
+        "RunCommandOptions",
+        "RunStartOptions",
         "RunWaitOptions",
         "WaitOptions",
       ]

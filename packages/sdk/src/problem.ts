@@ -21,6 +21,7 @@ export function toApiError(answer: Answer, now = Date.now()): OarsApiError {
     requestId: textOf(told.requestId) ?? headers.get("x-request-id") ?? "",
     runId: textOf(told.runId),
     errors: Array.isArray(told.errors) ? told.errors.filter(isFieldProblem) : [],
+    current: isObject(told.current) ? told.current : undefined,
     retryAfterMs: retryAfterMs(headers.get("retry-after"), now),
   });
 }
@@ -36,6 +37,9 @@ function readProblem(text: string): Record<string, unknown> {
 
 const textOf = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isFieldProblem = (value: unknown): value is FieldProblem =>
   typeof value === "object" &&

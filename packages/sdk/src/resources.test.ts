@@ -45,6 +45,22 @@ describe("every call", () => {
     "GET /v1/runs": (c) => c.runs.list().page(),
     "GET /v1/runs/x": (c) => c.runs.get("x"),
     "POST /v1/runs/x/abort": (c) => c.runs.abort("x", "because"),
+    "POST /v1/runs/x/retry": (c) => c.runs.retry("x", { reason: "because" }),
+    "POST /v1/runs/x/skip": (c) => c.runs.skip("x", { reason: "because" }),
+    "POST /v1/runs/x/edit-output": (c) => c.runs.editOutput("x", { step: "a", output: 1, reason: "because" }),
+    "POST /v1/runs/x/pause": (c) => c.runs.pause("x", "because"),
+    "POST /v1/runs/x/resume": (c) => c.runs.resume("x", "because"),
+    "POST /v1/runs/x/rerun": (c) => c.runs.rerun("x", { from: "a", reason: "because" }),
+    "POST /v1/runs/x/replay": (c) => c.runs.replay("x", { reason: "because" }),
+    "POST /v1/runs/bulk": (c) =>
+      c.runs.bulk({ command: "retry", filter: { status: "failed" }, reason: "because" }),
+    "POST /v1/runs/x/signals": (c) => c.runs.signal("x", { name: "paid" }),
+    "GET /v1/runs/x/signals": (c) => c.runs.signals("x").page(),
+    "GET /v1/runs/x/steps/x/items": (c) => c.runs.items("x", "x").page(),
+    "GET /v1/gates": (c) => c.gates.list().page(),
+    "GET /v1/gates/x": (c) => c.gates.get("x"),
+    "POST /v1/gates/x/answer": (c) => c.gates.answer("x", { decision: "continue" }),
+    "GET /v1/runs/x/blobs/x": (c) => c.runs.payload("x", "x"),
     "GET /v1/runs/x/events": (c) => c.runs.eventList("x"),
     "POST /v1/actions": (c) => c.actions.submit({ connection: "c", operation: "o", input: {} }),
     "GET /v1/actions": (c) => c.actions.list().page(),
@@ -63,6 +79,8 @@ describe("every call", () => {
     "GET /v1/webhooks": (c) => c.webhooks.list().page(),
     "GET /v1/system/jobs": (c) => c.system.jobs().page(),
     "POST /v1/system/jobs/x/run": (c) => c.system.runJob("x"),
+    "GET /v1/scheduling": (c) => c.scheduling.get(),
+    "PUT /v1/scheduling": (c) => c.scheduling.set({ weight: 2 }),
     "GET /health/live": (c) => c.health.live(),
     "GET /health/ready": (c) => c.health.ready(),
   };
@@ -120,6 +138,24 @@ describe("a list", () => {
       for await (const _ of client.runs.list()) throw new Error("there are no items");
     };
     await expect(read()).rejects.toMatchObject({ code: "CLIENT_ANSWER_INVALID" });
+  });
+});
+
+describe("a command on a run", () => {
+  it("carries the tag that it is for, and tells how the run stands when that has changed", async () => {
+    const current = { status: "queued", etag: "queued-1-1-3" };
+    const problem = { code: "PRECONDITION_FAILED", status: 412, title: "t", detail: "d", current };
+    const { asked, client } = await play((_, r) => r.send(412, problem));
+    const order = client.runs.retry("x", { reason: "because" }, { ifMatch: "failed-1-0-3" });
+    await expect(order).rejects.toMatchObject({ code: "PRECONDITION_FAILED", current });
+    expect(asked[0]?.headers["if-match"]).toBe('"failed-1-0-3"');
+    expect(asked[0]?.headers["idempotency-key"]).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it("sends each label of a filter by itself", async () => {
+    const { asked, client } = await play((_, r) => r.send(200, { items: [], nextCursor: null }));
+    await client.runs.list({ label: ["a=1", "b=x,y"], search: "50%" }).page();
+    expect(asked.map((a) => a.url)).toEqual(["/v1/runs?label=a%3D1&label=b%3Dx%2Cy&search=50%25"]);
   });
 });
 

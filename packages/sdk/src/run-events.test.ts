@@ -9,7 +9,14 @@ afterEach(() => server?.close());
 const id = "run_01j9zr3c4kf8w9m2x5q7t0v1ab";
 const names = ["run.created", "step.completed", "step.waiting", "step.completed", "run.completed"];
 const frame = (seq: number): string =>
-  `id: ${seq}\nevent: ${names[seq]}\ndata: ${JSON.stringify({ seq, type: names[seq], at: "2026-01-05T09:30:00.000Z", data: {} })}\n\n`;
+  `id: ${seq}\nevent: ${names[seq]}\ndata: ${JSON.stringify(eventOf(seq))}\n\n`;
+const eventOf = (seq: number) => ({
+  seq,
+  type: names[seq],
+  at: "2026-01-05T09:30:00.000Z",
+  data: {},
+  ...(seq === names.length - 1 ? { end: true } : {}),
+});
 
 /** A server that sends `texts[turn]` and then ends (`end`), cuts (`cut`) or keeps (`keep`) the connection. */
 async function stream(
@@ -46,6 +53,13 @@ describe("following a run", () => {
       url: `/v1/runs/${id}/events`,
       headers: { accept: "text/event-stream" },
     });
+  });
+
+  it("goes on behind a failure that the run was let go on from", async () => {
+    const failure = frame(1).replaceAll("step.completed", "run.failed");
+    const { asked, read } = await stream([[frame(0) + failure + frame(2) + frame(4), "keep"]]);
+    expect(await read()).toEqual([0, 1, 2, 4]);
+    expect(asked).toHaveLength(1);
   });
 
   it("goes on after the last event when the connection is cut in mid-event: none lost, none twice", async () => {

@@ -1,7 +1,7 @@
 /**
  * Follows a run. Promises: every event once, in order, from `after` on, over any number of broken
- * connections; it ends after the event with which the run ended. The server numbers events, and the last
- * number seen is what a new connection goes on from.
+ * connections; it ends after the event with which the run ended, and goes on behind a failure that a person let
+ * the run go on from. The server numbers events, and the last number seen is what a new connection goes on from.
  */
 import type { RunEvent } from "@oars/contract";
 import { OarsApiError, OarsClientError } from "./errors.ts";
@@ -41,7 +41,7 @@ export async function* followRun(
         last = event.seq;
         idle = 0;
         yield event;
-        if (isEnd(event)) return;
+        if (event.end === true) return;
       }
     } catch (error) {
       signal?.throwIfAborted();
@@ -51,10 +51,6 @@ export async function* followRun(
     await sleep(delayMs(idle++, fault instanceof OarsApiError ? fault.retryAfterMs : undefined), signal);
   }
 }
-
-/** `run.completed`, `run.failed` or `run.aborted`: nothing comes after it. */
-export const isEnd = (event: Pick<RunEvent, "type">): boolean =>
-  /^run\.(completed|failed|aborted)$/.test(event.type);
 
 const isBroken = (error: unknown): boolean =>
   error instanceof OarsApiError

@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { hasEnded, type OarsClient, OarsClientError, type Run, type StartRunRequest } from "@oars/sdk";
+import { hasEnded, OarsApiError, type OarsClient, OarsClientError, type StartRunRequest } from "@oars/sdk";
 import { UsageError } from "../failure.ts";
 import { parseJson, parseJsonObject, readSource } from "../files.ts";
 import { openQuestions } from "../open-questions.ts";
@@ -27,14 +27,37 @@ export async function startRun(session: Session, options: StartOptions, flow: st
   if (options.label !== undefined)
     request.labels = Object.fromEntries(options.label.map((l) => pairOf(l, "--label")));
   if (options.priority !== undefined) request.priority = options.priority;
-  const run = await client.runs.start(request, { idempotencyKey: options.idempotencyKey });
-  if (options.wait) return waitForRun(session, client, run, timeoutMs);
+  const { idempotencyKey } = options;
+  if (options.wait) {
+    const waitMs = Math.min(firstWaitMs, timeoutMs ?? firstWaitMs);
+    const id = await startAndWait(client, request, { idempotencyKey, waitMs });
+    return waitForRun(session, client, id, timeoutMs);
+  }
+  const run = await client.runs.start(request, { idempotencyKey });
   session.show(
     run,
     () =>
       `Run ${run.id} of ${run.flow} ${run.version} is ${run.status}.\nTry next: oars run watch ${run.id}\n`,
   );
   return 0;
+}
+
+/** A short run has ended with the server's answer; a longer one is followed from then on. */
+const firstWaitMs = 2_000;
+
+/** The run's id, also where it has failed by the time of the answer: it is shown like any other. */
+async function startAndWait(
+  client: OarsClient,
+  request: StartRunRequest,
+  options: { readonly idempotencyKey: string | undefined; readonly waitMs: number },
+): Promise<string> {
+  try {
+    return (await client.runs.start(request, options)).id;
+  } catch (error) {
+    const ended = error instanceof OarsApiError && /^RUN_(FAILED|ABORTED)$/.test(error.code);
+    if (ended && error.runId !== undefined) return error.runId;
+    throw error;
+  }
 }
 
 function timeoutOf({ wait, timeout }: StartOptions): number | undefined {
@@ -76,7 +99,7 @@ function pairOf(given: string, option: string): [string, string] {
 async function waitForRun(
   session: Session,
   client: OarsClient,
-  { id }: Run,
+  id: string,
   timeoutMs: number | undefined,
 ): Promise<number> {
   session.remark(`Run ${id} has started; waiting.\n`);

@@ -11,7 +11,7 @@ export async function watchRun(session: Session, options: { after?: number }, id
   for await (const event of client.runs.events(id, { after: options.after })) {
     session.terminal.out(session.json ? `${JSON.stringify(event)}\n` : `${lineOf(event)}\n`);
     last = event.type;
-    if (event.type === "step.waiting" && !session.json) {
+    if ((event.type === "step.waiting" || event.type === "step.gated") && !session.json) {
       for (const ask of await openQuestions(client, id)) session.remark(`${ask}\n`);
     }
   }
@@ -20,6 +20,8 @@ export async function watchRun(session: Session, options: { after?: number }, id
 
 interface Details {
   readonly step?: string;
+  readonly item?: number;
+  readonly operator?: { readonly command?: string; readonly reason?: string };
   readonly attempt?: number;
   readonly ms?: number;
   readonly flow?: string;
@@ -33,16 +35,19 @@ interface Details {
 }
 
 function lineOf(event: RunEvent): string {
-  const { step, attempt = 1, ms, flow, version, error } = (event.data ?? {}) as Details; // by the type of the event
+  const { step, item, attempt = 1, ms, flow, version, error, operator } = (event.data ?? {}) as Details; // by the type of the event
   const parts = [
     absolute(new Date(event.at)),
     `#${event.seq}`.padEnd(5),
     event.type.padEnd(15),
-    step,
+    item === undefined ? step : `${step}[${item}]`,
     flow === undefined ? undefined : `${flow} ${version}`,
     attempt > 1 ? `attempt ${attempt}` : undefined,
     ms === undefined || ms === 0 ? undefined : `${ms} ms`,
     error === undefined ? undefined : reasonOf(error),
+    operator === undefined
+      ? undefined
+      : `by ${operator.command}${operator.reason ? `: ${clip(operator.reason, 100)}` : ""}`,
   ];
   return printable(
     parts

@@ -1,4 +1,4 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import {
   addCommand,
   addGroup,
@@ -10,12 +10,13 @@ import {
   wholeNumber,
 } from "../command.ts";
 import { more } from "../paging.ts";
-import { renderRun, runTable } from "../run-text.ts";
+import { itemTable, renderRun, runTable } from "../run-text.ts";
 import type { Session } from "../session.ts";
+import { addRunBulk } from "./run-bulk.ts";
+import { type MatchOptions, matchOf, matchOptions } from "./run-match.ts";
+import { addRunOrders } from "./run-order.ts";
 import { startRun } from "./run-start.ts";
 import { watchRun } from "./run-watch.ts";
-
-const statuses = ["queued", "running", "waiting", "completed", "failed", "aborted"] as const;
 
 export function addRun(program: Command, host: CommandHost): void {
   const run = addGroup(program, "run", "Runs of flows");
@@ -34,24 +35,16 @@ export function addRun(program: Command, host: CommandHost): void {
     "go on after the event of this number",
     wholeNumber(0, 999_999_999),
   );
-  pageOptions(addCommand(run, host, "list", "List runs, newest first", list))
-    .addOption(new Option("--status <status>", "only these").choices(statuses))
-    .option("--flow <name>", "only of this flow");
+  matchOptions(pageOptions(addCommand(run, host, "list", "List runs, newest first", list)), collect);
   addCommand(run, host, "show <id>", "Show a run with its steps", show);
-  addCommand(run, host, "abort <id>", "Abort a run", abort).requiredOption(
-    "--reason <text>",
-    "why; it is recorded",
-  );
+  pageOptions(addCommand(run, host, "items <id> <step>", "Show the items of a step with forEach", items));
+  addRunOrders(run, host);
+  addRunBulk(run, host);
 }
 
-interface ListOptions extends PageOptions {
-  readonly status?: (typeof statuses)[number];
-  readonly flow?: string;
-}
-
-async function list(session: Session, options: ListOptions): Promise<void> {
-  const { status, flow } = options;
-  const page = await (await session.client()).runs.list({ ...pageOf(options), status, flow }).page();
+async function list(session: Session, options: PageOptions & MatchOptions): Promise<void> {
+  const query = { ...pageOf(options), ...matchOf(options) };
+  const page = await (await session.client()).runs.list(query).page();
   session.show(page, () =>
     page.items.length === 0
       ? "There are no such runs. Start one: oars run start FLOW\n"
@@ -64,7 +57,9 @@ async function show(session: Session, _options: object, id: string): Promise<voi
   session.show(run, () => renderRun(run, session.now()));
 }
 
-async function abort(session: Session, options: { reason: string }, id: string): Promise<void> {
-  const run = await (await session.client()).runs.abort(id, options.reason);
-  session.show(run, () => `Run ${run.id} is ${run.status}.\n`);
+async function items(session: Session, options: PageOptions, id: string, step: string): Promise<void> {
+  const page = await (await session.client()).runs.items(id, step, pageOf(options)).page();
+  session.show(page, () =>
+    page.items.length === 0 ? "No item has begun.\n" : itemTable(page.items) + more(page),
+  );
 }

@@ -2,7 +2,7 @@ import type { Caller } from "#platform/access";
 import { loadConfig, Secret } from "#platform/config";
 import { type Database, openDatabase, type Sql } from "#platform/db";
 import { workerLock } from "#platform/jobs";
-import { newId, sha256 } from "#platform/kernel";
+import { type Fault, newId, sha256 } from "#platform/kernel";
 import { createTelemetry, type Telemetry } from "#platform/telemetry";
 import { type App, compose } from "../compose.ts";
 import type { TestDatabase } from "./index.ts";
@@ -23,7 +23,7 @@ export interface TestApp extends App {
 
 export interface TestAppOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly fault?: (point: string) => void;
+  readonly fault?: Fault;
   readonly onFenced?: () => void;
   readonly workerId?: string;
   /** In place of one that nobody reads. */

@@ -6,12 +6,13 @@
  *     it("…", async () => { await db().tx(tenantId, …) });
  *   });
  */
-import { readFile } from "node:fs/promises";
-import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { afterAll, beforeAll, inject } from "vitest";
 import { type Database, type Driver, openPostgres, overDriver, overPglite } from "#platform/db";
 import { newId } from "#platform/kernel";
+import { openImage } from "./pglite-image.ts";
+
+export { until } from "./until.ts";
 
 export const drivers = ["pglite", "postgres"] as const;
 export type DriverName = (typeof drivers)[number];
@@ -44,8 +45,7 @@ export const openTestDatabase = (driver: DriverName, schema = ""): Promise<TestD
   driver === "pglite" ? cloneImage(schema) : cloneTemplate(schema);
 
 async function cloneImage(schema: string): Promise<TestDatabase> {
-  const image = new Blob([new Uint8Array(await readFile(inject("databases").image))]);
-  const pglite = await PGlite.create({ loadDataDir: image });
+  const pglite = await openImage(inject("databases").image);
   if (schema) await pglite.exec(schema);
   const driver = overPglite(pglite);
   const database = overDriver(driver);

@@ -89,7 +89,9 @@ export async function post(url: string, { webhookId, xml }: Order): Promise<stri
     },
     signal: AbortSignal.timeout(20_000),
   });
-  if (answer.status !== 202) throw new Error(`the order was refused: ${await answer.text()}`);
+  const { status } = answer;
+  if (status === 429 || status === 503) throw new Error(`the server has no room: ${await answer.text()}`);
+  if (status !== 202) throw new Error(`the order was refused: ${await answer.text()}`);
   return ((await answer.json()) as { runId: string }).runId;
 }
 

@@ -13,6 +13,8 @@ export interface Ended {
 
 export interface ServerProcess {
   readonly url: string;
+  /** What it printed until it was ready. */
+  readonly banner: string;
   /** From start to ready. */
   readonly ms: number;
   readonly ended: Promise<Ended>;
@@ -20,6 +22,7 @@ export interface ServerProcess {
   kill(): Promise<Ended>;
   /** Ctrl-C. */
   interrupt(): Promise<Ended>;
+  signal(signal: NodeJS.Signals): void;
   /** Answers of its API as the holder of the key. Fails when the server is gone. */
   ask(key: string, method: string, path: string, body?: unknown): Promise<Asked>;
 }
@@ -34,16 +37,26 @@ export interface ServerEnv {
   readonly [name: string]: string;
 }
 
-/** Starts it and answers once it is ready. Fails with `code` and `signal` of its end when that comes first. */
-export async function startServer(env: ServerEnv): Promise<ServerProcess> {
+/**
+ * Starts it and answers once it is ready. Fails with `code` and `signal` of its end when that comes first. Of
+ * `work` the URL is that of its health.
+ */
+export async function startServer(
+  env: ServerEnv,
+  command: readonly string[] = ["serve"],
+): Promise<ServerProcess> {
   const started = performance.now();
   const port = await freePort();
-  const child = spawn(process.execPath, ["--conditions=oars-source", main, "serve"], {
-    env: { OARS_PORT: String(port), OARS_LOG_LEVEL: "error", ...env },
+  const portVariable = command[0] === "work" ? "OARS_WORK_PORT" : "OARS_PORT";
+  const child = spawn(process.execPath, ["--conditions=oars-source", main, ...command], {
+    env: { [portVariable]: String(port), OARS_LOG_LEVEL: "error", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = end(child);
-  await ready(child, ended);
+  const kill = (): void => void child.kill("SIGKILL"); // a test that fails must not leave it behind
+  process.once("exit", kill);
+  void ended.then(() => process.off("exit", kill));
+  const banner = await ready(child, ended);
   const url = `http://127.0.0.1:${port}`;
   const signalled = (signal: NodeJS.Signals): Promise<Ended> => {
     child.kill(signal);
@@ -51,10 +64,12 @@ export async function startServer(env: ServerEnv): Promise<ServerProcess> {
   };
   return {
     url,
+    banner,
     ms: performance.now() - started,
     ended,
     kill: () => signalled("SIGKILL"),
     interrupt: () => signalled("SIGINT"),
+    signal: (signal) => void child.kill(signal),
     ask: async (key, method, path, body) => {
       const answer = await fetch(url + path, {
         method,
@@ -81,7 +96,7 @@ function end(child: ChildProcess): Promise<Ended> {
   });
 }
 
-async function ready(child: ChildProcess, ended: Promise<Ended>): Promise<void> {
+async function ready(child: ChildProcess, ended: Promise<Ended>): Promise<string> {
   let text = "";
   const banner = new Promise<void>((resolve) => {
     child.stdout?.on("data", (chunk: Buffer) => {
@@ -95,6 +110,7 @@ async function ready(child: ChildProcess, ended: Promise<Ended>): Promise<void> 
   });
   early.catch(() => {}); // heard only until the banner
   await Promise.race([banner, early]);
+  return text;
 }
 
 function freePort(): Promise<number> {

@@ -1,9 +1,11 @@
 /** Waits for conditions of tests: with a deadline, and without guessing how long something takes. */
 const pauseMs = 5;
+const longestPauseMs = 100;
 
 /**
  * The first answer of `look` that is neither undefined, null nor false; fails after `ms` naming what was awaited.
- * `pause` is the time between two looks.
+ * `pause` is the time between the first looks. It grows with the wait, since looking takes from what is awaited:
+ * an answer is seen a tenth of the wait late at most.
  */
 export async function until<T>(
   what: string,
@@ -11,12 +13,13 @@ export async function until<T>(
   ms = 15_000,
   pause = pauseMs,
 ): Promise<T> {
-  const deadline = performance.now() + ms;
+  const started = performance.now();
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== null && found !== false) return found;
-    if (performance.now() > deadline) throw new Error(`waited ${ms} ms in vain for ${what}`);
-    await new Promise((done) => setTimeout(done, pause));
+    const waited = performance.now() - started;
+    if (waited > ms) throw new Error(`waited ${ms} ms in vain for ${what}`);
+    await new Promise((done) => setTimeout(done, Math.max(pause, Math.min(waited / 10, longestPauseMs))));
   }
 }
 

@@ -105,6 +105,7 @@ async function startApproved(
   await addDecision(deps.receipts, set, recorded, decision);
   deps.fault("actions.before-consume");
   if (!(await deps.db.committer.commit(set)).ok) return notStarted(deps, action, approval);
+  deps.fault("actions.after-consume");
   runDetached(deps, { recorded, resolved, effectKey: action.effectKey, timeoutMs: action.timeoutMs });
 }
 
@@ -177,7 +178,9 @@ export async function record(deps: ContinuationDeps, outcome: WriteSet, ended: E
   announce(deps, outcome, ended);
   for (let tries = 1; ; tries++) {
     try {
-      return await deps.db.committer.commit(outcome);
+      const committed = await deps.db.committer.commit(outcome);
+      deps.fault("actions.after-record");
+      return committed;
     } catch (error) {
       if (!isOutage(error) || tries === recordTries) throw error;
       await new Promise((done) => setTimeout(done, 25 * 2 ** tries));
@@ -238,6 +241,7 @@ export async function afterDeath(
     return markInDoubt(deps, action, caller);
   }
   const { resolved } = reopened;
+  deps.fault("actions.before-adopt");
   const adopted = await deps.db.committer.commit(
     new WriteSet().add(store.adoptAction, {
       tenant_id: tenantId,
@@ -247,6 +251,7 @@ export async function afterDeath(
     }),
   );
   if (!adopted.ok) return;
+  deps.fault("actions.after-adopt");
   const recorded = { ...recordedAction(action, caller), attempt: action.attempt + 1 };
   runDetached(deps, { recorded, resolved, effectKey: action.effectKey, timeoutMs: action.timeoutMs });
 }
@@ -275,6 +280,7 @@ async function markInDoubt(
   });
   await addOutcome(deps.receipts, set, recordedAction(action, caller), { status: "unknown", error }, null);
   await deps.db.committer.commit(set);
+  deps.fault("actions.after-doubt");
 }
 
 /** Begins the next attempt of an action that failed or whose outcome a person settled as "send again". */
@@ -306,6 +312,7 @@ export async function restart(
   });
   await addDecision(deps.receipts, set, recorded, decision);
   if (!(await (commit ? commit(set) : deps.db.committer.commit(set))).ok) return { kind: "lost" };
+  deps.fault("actions.after-resend");
   return {
     kind: "execute",
     action: { recorded, resolved, effectKey: action.effectKey, timeoutMs: action.timeoutMs },

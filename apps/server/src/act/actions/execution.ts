@@ -3,7 +3,7 @@ import type { Approvals } from "#act/approvals";
 import type { Connectors, OperationOutcome } from "#act/connectors";
 import type { Decision, Policy } from "#act/policy";
 import { type CommitResult, type Database, WriteSet } from "#platform/db";
-import { type Clock, newId } from "#platform/kernel";
+import { type Clock, type Fault, newId } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
@@ -26,7 +26,7 @@ export interface ExecutionDeps {
   /** An action of this tool reached the state. */
   readonly onState: (tool: string, state: ActionState) => void;
   /** A named point at which tests kill the process. */
-  readonly fault: (point: string) => void;
+  readonly fault: Fault;
 }
 
 /** An action that this process may perform now: its decision is durable. */
@@ -67,6 +67,11 @@ export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit)
     state === "pending_approval" ? await hold(deps, set, p, resolved, decision, actionId) : null;
   const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId });
   set.add(store.insertAction, row);
+  const { reservation } = p;
+  if (reservation) {
+    const { tenantId } = p.caller;
+    set.add(store.reserveAction, { tenant_id: tenantId, reservation, action_id: actionId });
+  }
   const recorded = recordedOf(p, resolved, actionId, 1);
   await addDecision(deps.receipts, set, recorded, decision, resolved.input);
   set.onCommit(() => deps.onState(resolved.shape.tool, state));
@@ -100,7 +105,7 @@ async function refused(
   fence: string,
 ): Promise<Proposed> {
   const { reservation } = p;
-  if (fence !== store.insertAction.name || !reservation) return { kind: "lost", fence };
+  if (fence !== store.reserveAction.name || !reservation) return { kind: "lost", fence };
   const action = await deps.db.read(p.caller.tenantId, (db) =>
     store.findReserved(db, p.caller.tenantId, reservation),
   );

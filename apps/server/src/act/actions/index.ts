@@ -8,6 +8,7 @@ export {
 } from "./domain.ts";
 export type { Commit, Executable, Performed, Proposed } from "./execution.ts";
 export type { Proposal } from "./proposal.ts";
+export { type ActionRetirement, retireActions } from "./retention.ts";
 export {
   type Actions,
   type ActionsDeps,

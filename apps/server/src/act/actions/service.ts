@@ -134,7 +134,8 @@ export function createActions(given: ActionsDeps): Actions {
       return restart(deps, action, commit);
     },
     load,
-    cancelOf: (tx, tenantId, runId, requester, step) => cancelOf(deps, tx, { tenantId, runId, requester, step }),
+    cancelOf: (tx, tenantId, runId, requester, step) =>
+      cancelOf(deps, tx, { tenantId, runId, requester, step }),
     onDeath: async (tx, workerId) => {
       const set = new WriteSet();
       for (const left of await store.findLeft(tx, workerId)) emitLeft(deps, set, left);

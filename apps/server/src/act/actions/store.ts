@@ -1,4 +1,5 @@
-import { type Db, defineWrite, nothing, sql, type Tx } from "#platform/db";
+import { type Db, defineWrite, nothing, type Sql, sql, type Tx } from "#platform/db";
+import { dayBefore } from "#platform/kernel";
 import type { ActionError, ActionState } from "./domain.ts";
 
 export interface ActionRow {
@@ -30,10 +31,19 @@ export interface ActionRow {
 }
 
 /** [X2] Refused when an action with the same reservation key exists: of concurrent duplicates one is inserted. */
+export const reserveAction = defineWrite<{ tenant_id: string; reservation: Uint8Array; action_id: string }>({
+  name: "actions.reserveAction",
+  order: 39,
+  guard: true,
+  columns: { tenant_id: "uuid", reservation: "bytea", action_id: "uuid" },
+  text: `/* actions.reserveAction */ insert into action_reservation (tenant_id, reservation, action_id)
+    select b.tenant_id, b.reservation, b.action_id from batch b on conflict do nothing returning 1`,
+});
+
+/** An action with a reservation is inserted together with it: see `reserveAction`. */
 export const insertAction = defineWrite<ActionRow>({
   name: "actions.insertAction",
   order: 40,
-  guard: true,
   columns: {
     tenant_id: "uuid",
     id: "uuid",
@@ -67,7 +77,7 @@ export const insertAction = defineWrite<ActionRow>({
       b.principal_id, b.run_id, b.step, b.reservation, b.effect_key, b.idempotent, b.timeout_ms, b.executor, b.approval_id,
       b.decision, b.error, to_timestamp(b.at / 1000), case when b.state = 'executing' then to_timestamp(b.at / 1000) end,
       case when b.state in ('denied', 'quarantined') then to_timestamp(b.at / 1000) end
-    from batch b on conflict do nothing returning 1`,
+    from batch b`,
 });
 
 /** Starts an attempt: refused when the action is not in the expected state and attempt any more. */
@@ -191,9 +201,9 @@ export async function findReserved(
   tenantId: string,
   reservation: Uint8Array,
 ): Promise<StoredAction | undefined> {
-  const rows = await db.query<StoredAction>(sql`/* actions.findReserved */
-    select ${columns} from action a where a.tenant_id = ${tenantId} and a.reservation = ${reservation}`);
-  return rows[0];
+  const [reserved] = await db.query<{ id: string }>(sql`/* actions.findReserved */
+    select action_id as id from action_reservation where tenant_id = ${tenantId} and reservation = ${reservation}`);
+  return reserved && findAction(db, tenantId, reserved.id);
 }
 
 export interface ActionFilter {
@@ -204,10 +214,13 @@ export interface ActionFilter {
   readonly limit: number;
 }
 
+/** Actions of a run are younger than it; the day before says which months need not be looked at. */
+const ofRun = (runId: string): Sql => sql`and a.run_id = ${runId} and a.id >= ${dayBefore(runId)}`;
+
 export const listActions = (db: Db, tenantId: string, f: ActionFilter): Promise<StoredAction[]> =>
   db.query<StoredAction>(sql`/* actions.list */
     select ${columns} from action a where a.tenant_id = ${tenantId}
-      ${f.state ? sql`and a.state = ${f.state}` : nothing} ${f.runId ? sql`and a.run_id = ${f.runId}` : nothing}
+      ${f.state ? sql`and a.state = ${f.state}` : nothing} ${f.runId ? ofRun(f.runId) : nothing}
       ${f.tool ? sql`and a.tool = ${f.tool}` : nothing} ${f.before ? sql`and a.id < ${f.before}` : nothing}
     order by a.id desc limit ${f.limit}`);
 
@@ -236,7 +249,7 @@ export const cancelHeld = (tx: Tx, tenantId: string, runId: string, step?: strin
   tx.query(sql`/* actions.cancelHeld */
     update action a set state = 'cancelled', ended_at = now(),
       error = ${JSON.stringify(step === undefined ? runEnded : stepSkipped)}::jsonb
-    where a.tenant_id = ${tenantId} and a.run_id = ${runId} and a.state in ('pending_approval', 'approved')
+    where a.tenant_id = ${tenantId} ${ofRun(runId)} and a.state in ('pending_approval', 'approved')
       ${step === undefined ? nothing : sql`and a.step = ${step}`}
     returning ${columns}`);
 
@@ -249,4 +262,4 @@ const stepSkipped: ActionError = {
 /** What is being sent for a run that has ended is not sent again when its process dies: a person decides. */
 export const forbidResend = (tx: Tx, tenantId: string, runId: string): Promise<unknown[]> =>
   tx.query(sql`/* actions.forbidResend */
-    update action set idempotent = false where tenant_id = ${tenantId} and run_id = ${runId} and state = 'executing'`);
+    update action a set idempotent = false where a.tenant_id = ${tenantId} ${ofRun(runId)} and a.state = 'executing'`);

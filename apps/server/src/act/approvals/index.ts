@@ -10,6 +10,7 @@ export {
   tally,
   type Vote,
 } from "./domain.ts";
+export { deleteApprovals } from "./retention.ts";
 export {
   type ApprovalFilter,
   type ApprovalRequest,

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { until } from "../../testing/until.ts";
+import { until } from "#testing";
 import { type Route, routeFor } from "./route.ts";
 import { type TestServices, testRoutes, testServer } from "./test-server.ts";
 

@@ -4,6 +4,7 @@ import type { Config } from "#platform/config";
 import type { Logger, Metrics } from "#platform/telemetry";
 import { serveDocumentation } from "./documentation.ts";
 import type { StreamTiming } from "./event-stream.ts";
+import { watchLoopDelay } from "./loop-delay.ts";
 import { openApiOf } from "./openapi.ts";
 import { routes } from "./routes.ts";
 import { createServer } from "./server.ts";
@@ -18,9 +19,12 @@ export interface HttpDeps extends Omit<Services, "streams" | "access" | "metrics
   readonly idempotency: Pick<Idempotency, "reserve" | "complete" | "release">;
   /** Of event streams: heartbeats each 15 s, and 10 s for a client to take what was sent, when absent. */
   readonly timing?: StreamTiming;
-  /** Whether the process can take on more work; always, when absent. */
+  /** Whether the process has too little memory left to take on more work; never, when absent. */
   readonly isOverloaded?: () => boolean;
 }
+
+/** An event loop that comes this late cannot answer in time, let alone start something. */
+const latestLoopMs = 1_000;
 
 const defaultTiming: StreamTiming = { heartbeatMs: 15_000, stallMs: 10_000 };
 
@@ -31,7 +35,8 @@ const defaultTiming: StreamTiming = { heartbeatMs: 15_000, stallMs: 10_000 };
 export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   const closing = new AbortController();
   const streams = { timing: deps.timing ?? defaultTiming, closing: closing.signal };
-  const { config, logger, metrics, idempotency, timing: _, isOverloaded, ...services } = deps;
+  const { config, logger, metrics, idempotency, timing: _, isOverloaded = () => false, ...services } = deps;
+  const loop = watchLoopDelay(latestLoopMs);
   const app = await createServer<Services>({
     config,
     log: logger,
@@ -40,8 +45,9 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     idempotency,
     services: { ...services, streams, metricsToken: config.metricsToken?.reveal() ?? null },
     routes,
-    ...(isOverloaded === undefined ? {} : { isOverloaded }),
+    isOverloaded: () => isOverloaded() || loop.isLate(),
   });
+  app.addHook("onClose", async () => loop.stop());
   app.addHook("preClose", async () => {
     closing.abort();
     services.runs.stopAnswering();

@@ -22,16 +22,22 @@ export function inputReader<S>(route: Route<S>): (request: FastifyRequest) => In
   const query = route.query ?? z.strictObject({});
   const body = route.body ?? nothing;
   const readsBody = route.method !== "GET" && route.bodyForm !== "raw";
+  const withoutQuery = query.safeParse({}, showInput); // what most requests have
   return (request) => {
     const params = paramsOf(route, request.params);
     const problems: FieldProblem[] = [];
-    const queryRead = query.safeParse(request.query, showInput);
+    const queryRead = isEmpty(request.query) ? withoutQuery : query.safeParse(request.query, showInput);
     if (!queryRead.success) problems.push(...fieldProblemsOf(queryRead.error, "query"));
     const bodyRead = readsBody ? body.safeParse(request.body, showInput) : undefined;
     if (bodyRead?.success === false) problems.push(...fieldProblemsOf(bodyRead.error, ""));
     if (problems.length > 0) throw new OarsError("REQUEST_INVALID", {}, { errors: problems });
     return { params, query: queryRead.data, body: bodyRead === undefined ? request.body : bodyRead.data };
   };
+}
+
+function isEmpty(object: unknown): boolean {
+  for (const _ in object as object) return false; // the parsed query
+  return true;
 }
 
 function paramsOf<S>(route: Route<S>, params: unknown): unknown {

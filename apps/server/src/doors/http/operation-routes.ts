@@ -13,11 +13,14 @@ async function readiness({ health: check, version }: Services, reply: FastifyRep
   await reply
     .code(report.ready ? 200 : 503)
     .header("content-type", "application/json; charset=utf-8")
-    .send(JSON.stringify({ ready: report.ready, version, checks: report.checks }));
+    .send(readinessBody(report, version));
 }
 
+export const readinessBody = ({ ready, checks }: HealthReport, version: string): string =>
+  JSON.stringify({ ready, version, checks });
+
 /** Compares in a time that tells nothing: digests have one length. */
-const isBearer = (authorization: string | undefined, token: string): boolean =>
+export const isBearer = (authorization: string | undefined, token: string): boolean =>
   timingSafeEqual(sha256(authorization ?? ""), sha256(`Bearer ${token}`));
 
 const readyAnswer = { status: 200, body: health } as const;

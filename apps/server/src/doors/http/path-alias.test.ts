@@ -11,6 +11,13 @@ describe("path aliases", () => {
     ["/api/orchestrations/run_1/abort", "/v1/runs/run_1/abort"],
     ["/api/v1/orchestrations/run_1", "/v1/runs/run_1"],
     ["/api/webhooks", "/v1/webhooks"],
+    ["/api/orchestrations/run_1/actions/retry", "/v1/runs/run_1/retry"],
+    ["/v1/runs/run_1/actions/skip?x=1", "/v1/runs/run_1/skip?x=1"],
+    ["/v1/orchestrations/run_1/actions/abort", "/v1/runs/run_1/abort"],
+    ["/api/orchestrations/approvals", "/v1/gates"],
+    ["/api/orchestrations/approvals?status=open", "/v1/gates?status=open"],
+    ["/api/orchestrations/approvals/gat_1", "/v1/gates/gat_1"],
+    ["/api/orchestrations/approvals/gat_1/decision", "/v1/gates/gat_1/answer"],
   ])("%s means %s", (from, to) => {
     expect(canonicalUrl(from)).toBe(to);
   });
@@ -24,6 +31,11 @@ describe("path aliases", () => {
     "/api/health",
     "/api/health?full=1",
     "/v1/orchestrationsx",
+    "/v1/runs/run_1/actions",
+    "/v1/runs/run_1/actions/pause",
+    "/v1/runs/run_1/actions/retry/now",
+    "/v1/runs/a/b/actions/retry",
+    "/v1/approvals/apr_1/decision",
     "/apix/v1/runs",
     "/api",
     "/",

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { OarsError } from "#platform/kernel";
-import { until } from "../../testing/until.ts";
+import { until } from "#testing";
 import { testRoutes, testServer } from "./test-server.ts";
 
 let server: Awaited<ReturnType<typeof testServer>>;

@@ -1,5 +1,6 @@
 import { accessRoutes } from "./access-routes.ts";
 import { actionRoutes, approvalRoutes } from "./action-routes.ts";
+import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
@@ -8,6 +9,7 @@ import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
 import { runCommandRoutes } from "./run-command-routes.ts";
 import { runRoutes } from "./run-routes.ts";
+import { schedulingRoutes } from "./scheduling-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
 import { trustRoutes } from "./trust-routes.ts";
@@ -20,6 +22,7 @@ export const routes: readonly ServiceRoute[] = [
   ...policyRoutes,
   ...flowRoutes,
   ...runRoutes,
+  ...blobRoutes,
   ...runCommandRoutes,
   ...gateRoutes,
   ...actionRoutes,
@@ -28,5 +31,6 @@ export const routes: readonly ServiceRoute[] = [
   ...trustRoutes,
   ...webhookRoutes,
   ...systemRoutes,
+  ...schedulingRoutes,
   ...operationRoutes,
 ];

@@ -3,10 +3,12 @@ import type { Actions } from "#act/actions";
 import type { Approvals } from "#act/approvals";
 import type { Connectors } from "#act/connectors";
 import type { Policy } from "#act/policy";
+import type { Scheduling } from "#orchestrate/engine";
 import type { Flows } from "#orchestrate/flows";
 import type { Runs } from "#orchestrate/runs";
 import type { Triggers } from "#orchestrate/triggers";
 import type { Access } from "#platform/access";
+import type { Blobs } from "#platform/blobs";
 import type { Scheduler } from "#platform/jobs";
 import type { Log } from "#sign/log";
 import type { Receipts } from "#sign/receipts";
@@ -47,6 +49,8 @@ export interface Services {
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;
   readonly receiptLog: Pick<Log, "checkpoint" | "tlogProof" | "exportRun">;
   readonly triggers: Pick<Triggers, "receive" | "list">;
+  readonly blobs: Pick<Blobs, "stream">;
+  readonly scheduling: Scheduling;
   readonly scheduler: Pick<Scheduler, "list" | "runNow">;
   readonly health: () => Promise<HealthReport>;
   /** What `/metrics` asks for; null: nothing. */

@@ -4,6 +4,7 @@ import type { Caller } from "#platform/access";
 import type { Database } from "#platform/db";
 import { applyWrites, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
+import type { Fault } from "#platform/kernel";
 import { cancelGates, findLiveChildren } from "./control-store.ts";
 import { lockEnded } from "./operator-store.ts";
 import { abortRun, cancelWaits, findRunKin, resolveWaits } from "./store.ts";
@@ -15,6 +16,7 @@ export interface AfterEndDeps {
   readonly whoIs: (tenantId: string, principalId: string) => Promise<Caller>;
   /** These runs may go on: nudge those in hand, claim the others. */
   readonly onWoken: (runIds: readonly string[]) => void;
+  readonly fault: Fault;
   /** An operator, or the end of its parent, took the run away. */
   readonly onAborted: (runId: string) => void;
 }
@@ -22,7 +24,9 @@ export interface AfterEndDeps {
 /** Handlers are repeatable: an event may come twice, and the second time finds nothing to do. */
 export function handleEnds(deps: AfterEndDeps): void {
   const resolve = async (tenantId: string, kind: "action" | "child", key: string): Promise<void> => {
+    deps.fault("engine.before-wake");
     const woken = await deps.db.tx(tenantId, (tx) => resolveWaits(tx, tenantId, kind, key));
+    if (woken.length > 0) deps.fault("engine.after-wake");
     if (woken.length > 0) deps.onWoken(woken.map(({ runId }) => runId));
   };
   deps.outbox.on("action.ended", ({ tenantId, payload }) =>
@@ -42,6 +46,7 @@ export function handleEnds(deps: AfterEndDeps): void {
       await deps.actions.cancelOf(tx, tenantId, runId, requester);
       return findLiveChildren(tx, tenantId, runId);
     });
+    deps.fault("engine.after-cancel");
     const because = { principalId, reason: "Its parent run has ended.", unlessLive: runId };
     for (const { id } of children) await abandon(deps, tenantId, id, because);
   });
@@ -71,6 +76,7 @@ async function abandon(
     const error = { code: "RUN_ABANDONED", message: reason };
     if (!(await abortRun(tx, tenantId, runId, error))) return; // it has ended
     await applyWrites(tx, await endOf(deps, tx, tenantId, runId, principalId));
+    tx.onCommit(() => deps.fault("engine.after-abandon"));
     tx.onCommit(() => deps.onAborted(runId));
   });
 }

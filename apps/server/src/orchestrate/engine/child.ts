@@ -5,6 +5,7 @@ import { formatId, newId } from "#platform/kernel";
 import { keyOf } from "./concurrency.ts";
 import { findEnd } from "./control-store.ts";
 import type { ChildConfig } from "./kinds.ts";
+import { keepLarge, loadRow } from "./payloads.ts";
 import { type Attempt, completeStep, failStep } from "./step-end.ts";
 import { insertRun } from "./writes.ts";
 
@@ -29,6 +30,9 @@ export async function childStep(attempt: Attempt, config: ChildConfig): Promise<
   const id = newId();
   const trigger = { kind: "flow", parent: execution.state.scope.run.id, step: step.name, iteration };
   const key = await keyOf(flow, { params: checked.params, trigger });
+  const params = JSON.stringify(checked.params);
+  const kept = await keepLarge(deps.blobs, { tenantId: run.tenantId, runId: id }, params);
+  if (kept) writer.merge(kept.along);
   writer.add(insertRun, {
     tenant_id: run.tenantId,
     id,
@@ -37,7 +41,7 @@ export async function childStep(attempt: Attempt, config: ChildConfig): Promise<
     flow_hash: flow.hash,
     status: "queued",
     principal_id: run.principalId,
-    params: JSON.stringify(checked.params),
+    params: kept?.text ?? params,
     trigger: JSON.stringify(trigger),
     labels: JSON.stringify(flow.labels),
     priority: run.priority,
@@ -58,6 +62,7 @@ export async function childStep(attempt: Attempt, config: ChildConfig): Promise<
   writer.journalWaiting(attempt);
   writer.addWait(attempt, { kind: "child", key: id, dueInMs: step.timeoutMs });
   writer.onCommit(() => {
+    deps.fault("engine.after-child");
     deps.onQueued(run.tenantId, key);
     if (step.timeoutMs !== null) deps.onTimer(step.timeoutMs);
   });
@@ -72,7 +77,10 @@ export async function followChild(attempt: Attempt, childId: string): Promise<vo
   const child = await deps.db.read(run.tenantId, (db) => findEnd(db, run.tenantId, childId));
   switch (child?.status) {
     case "completed":
-      return completeStep(attempt, child.output);
+      return completeStep(
+        attempt,
+        await loadRow(deps.blobs, { tenantId: run.tenantId, runId: childId }, child.output),
+      );
     case "failed":
     case "aborted": {
       const message = `The sub-run ${child.status}: ${child.error?.message ?? "no reason is known"}`;

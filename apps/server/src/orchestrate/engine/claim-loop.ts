@@ -5,9 +5,15 @@ import type { ClaimedRun } from "./store.ts";
 
 export interface ClaimLoopDeps {
   readonly claimer: Pick<Claimer, "claim" | "news" | "left" | "more" | "nextLookMs">;
-  readonly inHand: Pick<RunsInHand, "free" | "reserve" | "unreserve" | "take">;
+  readonly inHand: Pick<RunsInHand, "free" | "hasFew" | "reserve" | "spare" | "take" | "unreserve">;
   /** This process should take on nothing more for now. */
   readonly strained: () => boolean;
+  /** Whether anything is queued: asked when nothing said so for a while. */
+  readonly look: () => Promise<boolean>;
+  /** Runs were queued here that this process does not take now: others may. */
+  readonly onLeft: (tenantId: string | undefined) => void;
+  /** Milliseconds that a claim took. */
+  readonly onClaim: (ms: number) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -21,6 +27,8 @@ export class ClaimLoop {
   #running = false;
   #backlog = false;
   #again = false;
+  /** Somebody here has queued runs, and counts on this process to take them or to tell others. */
+  #owed = false;
   #pauseMs = busyMs;
   #claiming: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -29,14 +37,21 @@ export class ClaimLoop {
     this.#deps = deps;
   }
 
-  /** A run that begins now takes a slot that nobody else waits for. */
-  get open(): boolean {
-    return this.#running && !this.#backlog && this.#deps.inHand.free > 0 && !this.#deps.strained();
+  /** A run of this tenant that begins now takes a slot that nobody else waits for, or one that is kept for the likes of it. */
+  openTo(tenantId: string): boolean {
+    const { inHand, strained } = this.#deps;
+    if (!this.#running || strained() || inHand.free <= 0) return false;
+    return (!this.#backlog && this.#room > 0) || inHand.hasFew(tenantId);
+  }
+
+  get #room(): number {
+    const { inHand, strained } = this.#deps;
+    return strained() ? 0 : inHand.free - inHand.spare;
   }
 
   start(): void {
     this.#running = true;
-    this.wake();
+    this.heard(undefined);
   }
 
   /** Once it resolves nothing more is claimed. */
@@ -46,8 +61,15 @@ export class ClaimLoop {
     await this.#claiming;
   }
 
-  /** There may be queued runs, of this tenant or of whomever. */
-  wake(tenantId?: string): void {
+  /** Runs were queued by this process: of this tenant, and of no flow with a cap; or of whomever. */
+  wake(tenantId: string | undefined): void {
+    if (this.#running && this.#room > 0) this.#owed = true;
+    else this.#deps.onLeft(tenantId);
+    this.heard(tenantId);
+  }
+
+  /** The same, of another process. */
+  heard(tenantId: string | undefined): void {
     this.#deps.claimer.news(tenantId);
     this.#go();
   }
@@ -60,9 +82,13 @@ export class ClaimLoop {
 
   #go(): void {
     this.#again = true;
+    this.#begin(() => this.#claimAll());
+  }
+
+  #begin(work: () => Promise<void>): void {
     if (!this.#running || this.#claiming !== undefined) return;
-    this.#pauseMs = Math.min(idleMs, 2 * this.#pauseMs);
-    this.#claiming = this.#claimAll()
+    clearTimeout(this.#timer);
+    this.#claiming = work()
       .catch(this.#deps.onError)
       .finally(() => {
         this.#claiming = undefined;
@@ -72,9 +98,20 @@ export class ClaimLoop {
 
   #schedule(): void {
     if (!this.#running) return;
+    const { claimer, strained } = this.#deps;
     clearTimeout(this.#timer);
-    const pause = this.#again ? busyMs : this.#deps.strained() ? strainedMs : this.#pauseMs;
-    this.#timer = setTimeout(() => this.#go(), Math.min(pause, this.#deps.claimer.nextLookMs ?? pause));
+    const restMs = claimer.nextLookMs;
+    if (this.#again || strained())
+      this.#timer = setTimeout(() => this.#go(), strained() ? strainedMs : busyMs);
+    else if (restMs !== null && restMs < this.#pauseMs) this.#timer = setTimeout(() => this.#go(), restMs);
+    else this.#timer = setTimeout(() => this.#begin(() => this.#look()), this.#pauseMs);
+  }
+
+  async #look(): Promise<void> {
+    this.#pauseMs = Math.min(idleMs, 2 * this.#pauseMs);
+    if (!(await this.#deps.look())) return;
+    this.#deps.claimer.news();
+    await this.#claimAll();
   }
 
   async #claimAll(): Promise<void> {
@@ -82,22 +119,33 @@ export class ClaimLoop {
     do {
       this.#again = false;
       if (!this.#running) return;
-      const wanted = this.#deps.strained() ? 0 : Math.min(inHand.free, batchSize);
+      const wanted = Math.min(this.#room, batchSize);
       if (wanted <= 0) {
         this.#backlog = true; // whoever ends next looks
+        if (this.#owed) this.#deps.onLeft(undefined);
+        this.#owed = false;
         return;
       }
-      inHand.reserve(wanted);
-      let runs: readonly ClaimedRun[] = [];
-      try {
-        runs = await claimer.claim(wanted);
-      } finally {
-        inHand.unreserve(wanted - runs.length);
-      }
+      const runs = await this.#claim(wanted);
       for (const run of runs) void inHand.take(run);
       if (runs.length > 0) this.#pauseMs = busyMs;
       this.#backlog = claimer.more;
       if (claimer.more) this.#again = true;
+      else if (!this.#again) this.#owed = false;
     } while (this.#again);
+  }
+
+  async #claim(wanted: number): Promise<readonly ClaimedRun[]> {
+    const { claimer, inHand, onClaim } = this.#deps;
+    const started = performance.now();
+    inHand.reserve(wanted);
+    let runs: readonly ClaimedRun[] = [];
+    try {
+      runs = await claimer.claim(wanted);
+    } finally {
+      inHand.unreserve(wanted - runs.length);
+    }
+    onClaim(performance.now() - started);
+    return runs;
   }
 }

@@ -54,9 +54,26 @@ export async function findReady(db: Database): Promise<Map<string, ReadyTenant>>
   return ready;
 }
 
+export interface Outlook {
+  /** Something is queued, though it may not be due or may have no room. */
+  readonly queued: boolean;
+  /** Milliseconds until the next timer or deadline of a parked run. */
+  readonly nextTimerMs: number | null;
+}
+
+/** What an idle process asks, in one statement. */
+export async function lookAround(db: Database): Promise<Outlook> {
+  const rows = await db.system.query<Outlook>(sql`/* engine.lookAround */
+    select exists (select from run r where ${open}) or exists (select from run r where ${capped}) as queued,
+      (extract(epoch from least(
+        (select min(w.due_at) from wait w where w.status = 'open' and w.due_at is not null),
+        (select min(r.deadline_at) from run r where r.status = 'waiting' and r.paused_at is null)) - now()) * 1000)::float8 as "nextTimerMs"`);
+  return rows[0] ?? { queued: false, nextTimerMs: null };
+}
+
 const taken = sql`r.tenant_id as "tenantId", r.id, r.flow_name as "flowName", r.flow_version as "flowVersion", r.flow_hash as "flowHash",
   r.principal_id as "principalId", r.params, r.trigger, r.priority, r.depth, r.parent_run_id as "parentRunId",
-  r.concurrency_key as "concurrencyKey", r.lease_epoch as epoch, r.wake_seq as "wakeSeq", r.last_seq as "lastSeq",
+  r.concurrency_key as "concurrencyKey", r.origin_run_id as "originRunId", r.lease_epoch as epoch, r.wake_seq as "wakeSeq", r.last_seq as "lastSeq",
   r.started_at as "startedAt", r.deadline_at as "deadlineAt",
   (extract(epoch from now() - r.available_at) * 1000)::float8 as "waitedMs"`;
 
@@ -65,6 +82,8 @@ const take = (workerId: string): Sql => sql`update run r set status = 'running',
 
 /** How many runs of which tenant. */
 export type Plan = ReadonlyMap<string, number>;
+
+const namesOf = (plan: Plan): string[] => [...plan.keys()];
 
 /**
  * Takes runs without a cap of their flow, by priority and then age. Passes over rows that another claimer holds,
@@ -129,19 +148,23 @@ export async function countAllRunning(tx: Tx, most: number): Promise<number> {
 }
 
 /**
- * Takes runs of tenants and of flows with caps, by priority and then age over all queues of a tenant. `flows` are
- * those that have room, with what of each is running. A flow's runs keep their order: while the first may not begin
- * none behind it does.
+ * Takes runs of tenants and of flows with caps, by priority and then age over all queues of a tenant. `counts` are
+ * what `countRunning` said. A tenant that was not counted is passed over when it has got a cap meanwhile. A flow's
+ * runs keep their order: while the first may not begin none behind it does.
  */
 export const claimCapped = (
   tx: Tx,
   workerId: string,
   plan: Plan,
-  flows: readonly Count[],
-): Promise<ClaimedRun[]> =>
-  tx.query<ClaimedRun>(sql`/* engine.claimCapped */
+  counts: readonly Count[],
+): Promise<ClaimedRun[]> => {
+  const counted = new Set(counts.map((c) => c.tenantId));
+  const flows = counts.filter((c) => c.flow !== null && c.max !== null && c.running < c.max);
+  return tx.query<ClaimedRun>(sql`/* engine.claimCapped */
     with w as (
-      select w.tenant_id, w.n from unnest(${[...plan.keys()]}::uuid[], ${[...plan.values()]}::int4[]) as w (tenant_id, n)
+      select w.tenant_id, w.n from unnest(${namesOf(plan)}::uuid[], ${[...plan.values()]}::int4[],
+        ${namesOf(plan).map((id) => counted.has(id))}::bool[]) as w (tenant_id, n, counted)
+      where w.counted or (select s.max_running from run_share s where s.tenant_id = w.tenant_id) is null
     ), f as (
       select f.tenant_id, f.flow_name, f.running from unnest(${flows.map((f) => f.tenantId)}::uuid[],
         ${flows.map((f) => f.flow)}::text[], ${flows.map((f) => f.running)}::int4[]) as f (tenant_id, flow_name, running)
@@ -168,3 +191,4 @@ export const claimCapped = (
       join w on w.tenant_id = c.tenant_id where c.nth <= w.n
     )
     ${take(workerId)} from picked p where r.tenant_id = p.tenant_id and r.id = p.id returning ${taken}`);
+};

@@ -126,6 +126,41 @@ describe.each(drivers)("a claim on %s", (driver) => {
     expect(countsOf(await runningOf(db()))).toEqual({ [tenantNo(1)]: 5, [tenantNo(2)]: 20 });
   });
 
+  it.each([null, 100])(
+    "[F4] keeps the cap of a tenant that was only named to have work, with %s over all",
+    async (most) => {
+      const claimer = claimerOn(db(), most);
+      expect(await claimer.claim(10)).toEqual([]);
+      await share(db(), 1, 1, 3);
+      await plantRuns(db(), { tenants: [1, 2], each: 20 });
+      for (const tenant of [1, 2]) claimer.news(tenantNo(tenant));
+      for (let i = 0; i < 6; i++) await claimer.claim(10);
+      expect(countsOf(await runningOf(db()))).toEqual({ [tenantNo(1)]: 3, [tenantNo(2)]: 20 });
+    },
+  );
+
+  it("finds runs of a tenant that is named while a claim is under way", async () => {
+    await plantRuns(db(), { tenants: [1, 1], each: 2 });
+    await plantRuns(db(), { tenants: [2, 2], each: 50 });
+    const late: Database = {
+      ...db(),
+      system: {
+        ...db().system,
+        query: async (statement) => {
+          const rows = await db().system.query(statement);
+          if (statement.text.includes("engine.claimOpen")) {
+            await plantRuns(db(), { tenants: [1, 1], each: 1 }); // the statement has not seen it
+            claimer.news(tenantNo(1));
+          }
+          return rows as never;
+        },
+      },
+    };
+    const claimer = claimerOn(late);
+    expect(countsOf(await claimer.claim(10))[tenantNo(1)]).toBe(2);
+    expect(countsOf(await claimer.claim(10))[tenantNo(1)]).toBe(1);
+  });
+
   it("[F4] shares the room under the cap over all tenants fairly, and waits at it", async () => {
     await plantRuns(db(), { tenants: [1, 1], each: 100 });
     await plantRuns(db(), { tenants: [2, 3], each: 2 });

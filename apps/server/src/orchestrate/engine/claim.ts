@@ -59,15 +59,19 @@ export class Claimer {
   #full: Rest | null = null;
   #stale = true;
   #viewUntil = 0;
+  /** Tenants that were named to have work, of whose caps nothing is known yet. */
+  readonly #assumed = new Set<string>();
+  /** Tenants that were named since the claim under way began: it may have been before their runs. */
+  readonly #named = new Set<string>();
 
   constructor(deps: ClaimerDeps) {
     this.#deps = deps;
     this.#shares = new FairShares(deps.random);
   }
 
-  /** There are runs that it would take at once. */
+  /** There are runs that it would take at once, or it has to look for them. */
   get more(): boolean {
-    return this.#ready.size > 0 && this.#full === null;
+    return (this.#ready.size > 0 || this.#stale) && this.#full === null;
   }
 
   /** In how many milliseconds what waits for room is worth a look; null where nothing does. */
@@ -76,10 +80,20 @@ export class Claimer {
     return untils.length === 0 ? null : Math.max(0, Math.min(...untils) - performance.now());
   }
 
-  /** Runs were queued; of whom is not known when `tenantId` is left out. */
+  /**
+   * Runs were queued: of this tenant, and of no flow with a cap; or of whomever. Who is named is tried without a look,
+   * which with thousands of tenants takes longer than the claim.
+   */
   news(tenantId?: string): void {
-    if (tenantId !== undefined) this.#resting.delete(tenantId);
-    if (tenantId === undefined || !this.#ready.has(tenantId)) this.#stale = true;
+    if (tenantId === undefined || this.#resting.delete(tenantId)) {
+      this.#stale = true;
+      return;
+    }
+    this.#named.add(tenantId);
+    if (!this.#ready.has(tenantId)) {
+      this.#ready.set(tenantId, { tenantId, weight: 1, maxRunning: null, cappedFlows: [] });
+      this.#assumed.add(tenantId);
+    }
   }
 
   /** A run of this tenant runs no longer. True when others have waited for that. */
@@ -95,7 +109,8 @@ export class Claimer {
   async claim(limit: number): Promise<readonly ClaimedRun[]> {
     const now = performance.now();
     if (this.#full !== null && this.#full.until > now) return [];
-    if (this.#stale || this.#ready.size === 0 || now >= this.#viewUntil) await this.#look();
+    if (this.#mustLook(now)) await this.#look();
+    this.#named.clear();
     const picks = this.#shares.plan(this.#ready.values(), limit);
     if (picks.length === 0) return [];
     const counted = this.#deps.maxRunning !== null || picks.some((id) => this.#isCapped(id));
@@ -104,10 +119,18 @@ export class Claimer {
     return claimed.runs;
   }
 
+  #mustLook(now: number): boolean {
+    if (this.#stale || this.#ready.size === 0) return true;
+    const past = now - this.#viewUntil;
+    return past >= longestViewMs || (past >= 0 && this.#ready.size > this.#assumed.size);
+  }
+
   async #look(): Promise<void> {
     this.#stale = false; // what comes meanwhile may not be in the answer
+    this.#assumed.clear();
     const started = performance.now();
     const found = await findReady(this.#deps.db);
+    for (const tenantId of this.#assumed) if (found.has(tenantId)) this.#assumed.delete(tenantId);
     const now = performance.now();
     const viewMs = Math.min(longestViewMs, Math.max(shortestViewMs, 20 * (now - started)));
     this.#viewUntil = now + viewMs;
@@ -116,6 +139,8 @@ export class Claimer {
       this.#resting.clear();
     }
     for (const [tenantId, { until }] of this.#resting) if (until > now) found.delete(tenantId);
+    for (const id of this.#assumed)
+      found.set(id, { tenantId: id, weight: 1, maxRunning: null, cappedFlows: [] });
     this.#ready = found;
   }
 
@@ -144,8 +169,7 @@ export class Claimer {
         counts.filter(isCapOfTenant).map((c) => [c.tenantId, Math.max(0, c.max - c.running)]),
       );
       const plan = new Map([...asked].map(([id, n]) => [id, Math.min(n, rooms.get(id) ?? n)] as const));
-      const open = counts.filter((c) => c.flow !== null && c.max !== null && c.running < c.max);
-      const runs = room === 0 ? [] : await claimCapped(tx, workerId, plan, open);
+      const runs = room === 0 ? [] : await claimCapped(tx, workerId, plan, counts);
       return { runs, asked, full: room <= picks.length && maxRunning !== null };
     });
   }
@@ -158,8 +182,9 @@ export class Claimer {
     for (const [tenantId, wanted] of asked) {
       const n = got.get(tenantId) ?? 0;
       if (n > 0) this.#resting.delete(tenantId);
-      if (n === wanted) continue;
+      if (n === wanted || this.#named.has(tenantId)) continue;
       if (this.#isCapped(tenantId)) this.#resting.set(tenantId, nextRest(this.#resting.get(tenantId)));
+      if (this.#assumed.delete(tenantId) && n === 0) this.#stale = true; // it may have a cap
       this.#ready.delete(tenantId);
     }
     this.#full = full ? nextRest(runs.length === 0 ? this.#full : null) : null;

@@ -15,7 +15,7 @@ import { createHash } from "node:crypto";
 import type { CompiledFlow, Scope } from "#orchestrate/flows";
 import { applyWrites, type Database, FenceLost, type Tx, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
-import { formatId, OarsError } from "#platform/kernel";
+import { type Fault, formatId, OarsError } from "#platform/kernel";
 import { endOf } from "./after-end.ts";
 import { admitNext, findBlocked, findHolders, type Holder, isStarted, lockKey } from "./concurrency-store.ts";
 import { abortRun } from "./store.ts";
@@ -46,6 +46,7 @@ const digest = (text: string): string => `sha256:${createHash("sha256").update(t
 export interface KeyedDeps {
   readonly db: Database;
   readonly outbox: Pick<Outbox, "emit">;
+  readonly fault: Fault;
   /** A run of this process was aborted to make room. */
   readonly onAborted: (runId: string) => void;
 }
@@ -53,18 +54,25 @@ export interface KeyedDeps {
 /** A run with its key. */
 type KeyedRow = RunRow & { readonly concurrency_key: string };
 
+/** `params` is the JSON text of its parameters, which the row may have elsewhere. */
+interface Begun {
+  readonly params: string;
+  /** Written in the same transaction. */
+  readonly along: WriteSet | undefined;
+}
+
 /**
- * Starts a run of a flow with a key. False: its start key is taken. `along` is written in the same transaction.
+ * Starts a run of a flow with a key. False: its start key is taken.
  * Errors: RUN_CONCURRENCY_REJECTED, RUN_KEY_INVALID.
  */
 export async function startKeyed(
   deps: KeyedDeps,
   draft: RunRow,
   flow: CompiledFlow,
-  along: WriteSet = new WriteSet(),
+  { params, along = new WriteSet() }: Begun,
 ): Promise<boolean> {
   const { concurrency } = flow;
-  const key = await keyOf(flow, { params: parsed(draft.params), trigger: parsed(draft.trigger ?? "{}") });
+  const key = await keyOf(flow, { params: parsed(params), trigger: parsed(draft.trigger ?? "{}") });
   if (concurrency === null || key === null) throw new Error(`${flow.name} has no concurrency key`);
   const blocked = concurrency.mode === "queue";
   const row: KeyedRow = { ...draft, concurrency_key: key, concurrency_limit: concurrency.limit, blocked };
@@ -76,6 +84,7 @@ export async function startKeyed(
       if (concurrency.mode !== "queue") await makeRoom(deps, tx, row, concurrency);
       await applyWrites(tx, new WriteSet().add(insertRun, row).merge(along));
       if (blocked) await admitNext(tx, tenantId, key);
+      deps.fault("engine.in-admission");
       return true;
     });
   } catch (error) {

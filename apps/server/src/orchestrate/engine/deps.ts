@@ -1,8 +1,10 @@
 import type { Actions } from "#act/actions";
 import type { Flows } from "#orchestrate/flows";
 import type { Caller } from "#platform/access";
+import type { Blobs } from "#platform/blobs";
 import type { Committer, Database } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
+import type { Fault } from "#platform/kernel";
 import type { JournalEvent } from "./domain.ts";
 import type { StepKinds } from "./kinds.ts";
 
@@ -10,12 +12,13 @@ import type { StepKinds } from "./kinds.ts";
 export interface ExecutionDeps {
   readonly db: Database;
   readonly committer: Committer;
+  readonly blobs: Pick<Blobs, "hold" | "load">;
   readonly kinds: StepKinds;
   readonly flows: Pick<Flows, "compiled" | "resolve">;
   readonly actions: Pick<Actions, "propose" | "perform" | "settle" | "record" | "handOn" | "retry" | "load">;
   readonly outbox: Pick<Outbox, "emit">;
   readonly callerFor: (tenantId: string, principalId: string) => Promise<Caller>;
-  readonly fault: (point: string) => void;
+  readonly fault: Fault;
   readonly onStep: (kind: string, status: JournalEvent, ms: number) => void;
   /** A timer of this run is due in so many milliseconds. */
   readonly onTimer: (ms: number) => void;

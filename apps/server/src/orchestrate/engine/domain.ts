@@ -106,6 +106,8 @@ export interface StepState {
   attempt: number;
   /** Times that an operator or a gate had it run again: each is a new idempotency key outward. */
   group: number;
+  /** The first attempt since then: each order has all the attempts of `retry`. */
+  first: number;
   /** Changes to its input that came with that. */
   edits: Readonly<Record<string, unknown>> | null;
   /** The attempt whose waiting is journaled, 0 for none. */
@@ -140,6 +142,7 @@ export const freshState = (): StepState => ({
   status: "pending",
   attempt: 1,
   group: 0,
+  first: 1,
   edits: null,
   waited: 0,
   output: null,
@@ -151,24 +154,31 @@ export const freshState = (): StepState => ({
   gated: null,
 });
 
+/** How often it was tried since it began, or since a person had it run again. */
+export const triesOf = (state: StepState): number => state.attempt - state.first + 1;
+
 /** Ready for another attempt on the order of a person. */
 export function restart(state: StepState, edits: Operator["edits"]): void {
   state.status = "pending";
-  state.attempt++;
   order(state, edits);
+  state.attempt++;
   state.wait = null;
 }
 
 /** A person's order to run it again is known; the next attempt may still have to wait. */
 export function order(state: StepState, edits: Operator["edits"]): void {
   state.group++;
-  if (edits) state.edits = mergeInto(state.edits ?? {}, edits) as StepState["edits"]; // two objects give one
+  state.first = state.attempt + 1;
+  if (edits) state.edits = mergeEdits(state.edits, edits);
   state.gated = null;
   state.error = null;
   state.output = null;
   state.diverted = false;
   state.fatal = false;
 }
+
+export const mergeEdits = (known: StepState["edits"], edits: NonNullable<Operator["edits"]>) =>
+  mergeInto(known ?? {}, edits) as StepState["edits"]; // two objects give one
 
 /** Objects are merged member by member; anything else of `edits` takes the place of what was there. */
 export function mergeInto(value: unknown, edits: unknown): unknown {

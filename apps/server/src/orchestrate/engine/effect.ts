@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { ActionView, Executable, Performed } from "#act/actions";
 import { WriteSet } from "#platform/db";
-import type { StepError, StepState } from "./domain.ts";
+import { type StepError, type StepState, triesOf } from "./domain.ts";
 import { type Cached, findCached } from "./step-cache.ts";
 import { type Attempt, completeStep, failStep } from "./step-end.ts";
 
@@ -55,7 +55,7 @@ export async function runEffect(
     }
     case "existing": {
       const { id, state: at } = proposed.action;
-      if (at === "failed" && state.attempt - state.group > 1) return retryAction(attempt, id);
+      if (at === "failed" && triesOf(state) > 1) return retryAction(attempt, id);
       return followUp(attempt, id);
     }
     case "lost":

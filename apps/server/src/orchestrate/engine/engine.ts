@@ -10,11 +10,15 @@ import type { Outbox } from "#platform/jobs";
 import { handleEnds } from "./after-end.ts";
 import { Claimer } from "./claim.ts";
 import { ClaimLoop } from "./claim-loop.ts";
+import { lookAround } from "./claim-store.ts";
 import { admit, startKeyed } from "./concurrency.ts";
 import type { ExecutionDeps } from "./deps.ts";
 import type { ExecutionEnd } from "./execution.ts";
+import { createHints, type Heard } from "./hints.ts";
 import { RunsInHand } from "./in-hand.ts";
+import { keepLarge } from "./payloads.ts";
 import { type Expected, RunEnds } from "./run-ends.ts";
+import { RunWatchers } from "./run-watchers.ts";
 import { type ClaimedRun, requeueOf } from "./store.ts";
 import { createSweep } from "./sweep.ts";
 import { Timers } from "./timers.ts";
@@ -33,6 +37,8 @@ export interface EngineDeps
   readonly maxRunning: number | null;
   /** This process should take on nothing more for now. */
   readonly strained: () => boolean;
+  /** Milliseconds that a claim took. */
+  readonly onClaim: (ms: number) => void;
   readonly onRun: (flow: string, status: ExecutionEnd, ms: number) => void;
   readonly onQueueWait: (kind: string, ms: number) => void;
   /** Runs of a worker that died or left are queued again. */
@@ -43,7 +49,10 @@ export interface EngineDeps
 export interface NewRun extends Omit<RunRow, "status" | "lease_worker" | "lease_epoch"> {}
 
 export interface Engine {
-  start(): void;
+  /** With `worker` it takes runs and fires timers; else it only accepts runs, which other processes execute. */
+  start(how: { readonly worker: boolean }): Promise<void>;
+  /** Takes no more runs, and goes on with those in hand. */
+  quiesce(): Promise<void>;
   /** Takes no more runs and hands back those that do not end within the time. */
   stop(graceMs: number): Promise<void>;
   /**
@@ -57,9 +66,9 @@ export interface Engine {
   rouse(runId: string): void;
   /** Drops a run that an operator took away. */
   surrender(runId: string): void;
-  /** Calls back when new journal entries of the run are durable; returns how to stop that. */
   /** Tells the end of a run that ends in this process; ask before it is accepted. */
   expectEnd(runId: string): Expected;
+  /** Calls back when new entries of the run are durable, wherever it runs; returns how to stop that. */
   watch(runId: string, listener: () => void): () => void;
   onDeath(tx: Tx, workerId: string): Promise<void>;
   inHand(): number;
@@ -73,17 +82,17 @@ export interface Engine {
 }
 
 export function createEngine(deps: EngineDeps): Engine {
-  const watchers = new Map<string, Set<() => void>>();
+  const hints = createHints(deps.db, deps.workerId);
+  const watchers = new RunWatchers({ sayWatched: hints.runWatched, sayNews: hints.runNews });
+  let unhear = async (): Promise<void> => {};
 
   const execution: ExecutionDeps = {
     ...deps,
     committer: deps.db.committer,
     onTimer: (ms) => timers.arm(ms),
-    onJournal: (runId) => {
-      for (const listener of watchers.get(runId) ?? []) listener();
-    },
+    onJournal: (runId) => watchers.tell(runId),
     onQueued: (tenantId, key) => {
-      if (key === null) wake(tenantId);
+      if (key === null) wake();
       else letIn(tenantId, key).catch((error) => deps.onError(error, "admission"));
     },
   };
@@ -98,24 +107,37 @@ export function createEngine(deps: EngineDeps): Engine {
         error: state.failure,
       })),
     onFree: (tenantId) => claims.freed(tenantId),
+    onHandedBack: () => wake(),
   });
   const claims = new ClaimLoop({
     claimer: new Claimer(deps),
     inHand,
     strained: deps.strained,
+    look: async () => {
+      const { queued, nextTimerMs } = await lookAround(deps.db);
+      timers.noted(nextTimerMs);
+      return queued;
+    },
+    onLeft: hints.runsQueued,
+    onClaim: deps.onClaim,
     onError: (error) => deps.onError(error, "claim"),
   });
+  /** A tenant is named where its runs have no cap of their flow. */
   const wake = (tenantId?: string): void => claims.wake(tenantId);
   const timers = new Timers({
     db: deps.db,
     inHand,
     onWoken: () => wake(),
+    onUnheard: hints.timerSet,
+    fault: deps.fault,
     onError: (error) => deps.onError(error, "timers"),
   });
   const handBackStray = createSweep(deps.db, deps.workerId, inHand);
 
   const letIn = async (tenantId: string, key: string): Promise<void> => {
-    if ((await admit(deps.db, tenantId, key)) > 0) wake(tenantId);
+    if ((await admit(deps.db, tenantId, key)) === 0) return;
+    deps.fault("engine.after-admission");
+    wake();
   };
   deps.outbox.on("run.ended", async ({ tenantId, payload }) => {
     if (payload.concurrencyKey) await letIn(tenantId, String(payload.concurrencyKey));
@@ -131,62 +153,78 @@ export function createEngine(deps: EngineDeps): Engine {
     onAborted,
   });
 
+  const quiesce = async (): Promise<void> => {
+    await Promise.all([claims.stop(), timers.stop()]);
+  };
   return {
-    start: () => {
+    start: async ({ worker }) => {
+      const follow: Heard = {
+        watched: (runId) => watchers.heardWatched(runId, inHand.has(runId)),
+        news: (runId) => watchers.heardNews(runId),
+      };
+      if (!worker) {
+        unhear = await hints.listen(follow);
+        return;
+      }
       inHand.start();
-      claims.start();
       timers.start();
+      claims.start();
+      const queued = (tenantId: string): void => claims.heard(tenantId === "" ? undefined : tenantId);
+      unhear = await hints.listen({ ...follow, queued, timer: () => timers.arm(0) });
     },
+    quiesce,
     stop: async (graceMs) => {
-      await Promise.all([claims.stop(), timers.stop()]);
+      await quiesce();
       await inHand.stop(graceMs);
+      watchers.close();
+      await unhear();
     },
-    accept: async (run, flow, along) => {
+    accept: async (run, flow, more) => {
+      const kept = await keepLarge(deps.blobs, { tenantId: run.tenant_id, runId: run.id }, run.params);
+      const along = kept ? kept.along.merge(more ?? new WriteSet()) : more;
       const queued: RunRow = {
         ...run,
+        params: kept?.text ?? run.params,
         status: "queued",
         lease_worker: null,
         lease_epoch: 0,
         flow_max: flow.maxRuns,
       };
       if (flow.concurrency) {
-        const started = await startKeyed(keyed, queued, flow, along);
+        const started = await startKeyed(keyed, queued, flow, { params: run.params, along });
         deps.fault("runs.after-start");
-        if (started) wake(run.tenant_id);
+        if (started) wake();
         return started;
       }
-      if (!along && claims.open && flow.maxRuns === null && deps.maxRunning === null) {
+      if (!more && claims.openTo(run.tenant_id) && flow.maxRuns === null && deps.maxRunning === null) {
         const row: RunRow = { ...queued, status: "running", lease_worker: deps.workerId, lease_epoch: 1 };
         inHand.reserve(1);
-        const born = await inHand.begin(row, toClaimed(row), flow);
+        const born = await inHand.begin(row, toClaimed({ ...row, params: run.params }), flow, along);
         deps.fault("runs.after-start");
         if (born) return true;
       }
       const set = new WriteSet().add(insertRun, queued).merge(along ?? new WriteSet());
       const { ok } = await deps.db.committer.commit(set);
       deps.fault("runs.after-start");
-      if (ok) wake(run.tenant_id);
+      if (ok) wake(flow.maxRuns === null ? run.tenant_id : undefined);
       return ok;
     },
     wake: () => wake(),
     rouse: (runId) => {
       wake();
+      watchers.tell(runId);
+      timers.arm(0); // an order may have set one
       inHand.get(runId)?.nudge();
     },
     expectEnd: (runId) => ends.expect(runId),
     surrender: (runId) => inHand.get(runId)?.surrender(),
-    watch: (runId, listener) => {
-      const set = watchers.get(runId) ?? new Set();
-      watchers.set(runId, set.add(listener));
-      return () => {
-        set.delete(listener);
-        if (set.size === 0) watchers.delete(runId);
-      };
-    },
+    watch: (runId, listener) => watchers.watch(runId, listener),
     onDeath: async (tx, workerId) => {
       const requeued = await requeueOf(tx, workerId);
       if (requeued.length === 0) return;
+      deps.fault("engine.in-takeover");
       tx.onCommit(() => {
+        deps.fault("engine.after-takeover");
         deps.onTakeover(workerId, requeued.length);
         wake();
       });
@@ -216,6 +254,7 @@ function toClaimed(row: RunRow): ClaimedRun {
     depth: row.depth ?? 0,
     parentRunId: row.parent_run_id ?? null,
     concurrencyKey: row.concurrency_key ?? null,
+    originRunId: row.origin_run_id ?? null,
     epoch: row.lease_epoch,
     wakeSeq: 0,
     lastSeq: 0,

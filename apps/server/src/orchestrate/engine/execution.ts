@@ -15,13 +15,14 @@ import type { ExecutionDeps } from "./deps.ts";
 import type { StepState, WaitKind } from "./domain.ts";
 import { joinItems } from "./for-each.ts";
 import { OwedOutcomes } from "./owed.ts";
+import { type Kept, keepLarge, load, type RunKey } from "./payloads.ts";
 import { RunState, type Unit } from "./run-state.ts";
 import { type Birth, RunWriter } from "./run-writer.ts";
 import { type Attempt, failStep, skipStep } from "./step-end.ts";
 import { isToldError, toJsonText, toStepError } from "./step-error.ts";
 import { runStep } from "./step-run.ts";
 import { type ClaimedRun, type JournalEntry, readLease, readWaits, type WaitEntry } from "./store.ts";
-import { finishRun, parkRun } from "./writes.ts";
+import { parkRun } from "./writes.ts";
 
 /** `released`: handed back in the middle, for this process stops. */
 export type ExecutionEnd = "completed" | "failed" | "aborted" | "parked" | "released" | "lost";
@@ -134,6 +135,22 @@ export class RunExecution {
   lookAgain(): void {
     this.#news = true;
     this.#signal();
+  }
+
+  /** Outputs that are about to be read are in memory after this. */
+  async bring(names: readonly string[]): Promise<void> {
+    const missing = this.state.missing(names);
+    if (missing.length > 0)
+      await this.state.bring(missing, (value) => load(this.deps.blobs, this.key, value));
+  }
+
+  /** Undefined for what stands in its column itself. */
+  keep(text: string | null): Promise<Kept> | undefined {
+    return keepLarge(this.deps.blobs, this.key, text);
+  }
+
+  get key(): RunKey {
+    return { tenantId: this.run.tenantId, runId: this.run.id };
   }
 
   /** Begins no further step; the run is handed back, for this process stops. */
@@ -260,17 +277,19 @@ export class RunExecution {
   async #finish(): Promise<ExecutionEnd> {
     this.state.failure ??= this.state.left;
     if (!this.state.failure) this.output = await this.#output();
+    const kept = await this.keep(this.output);
     const { failure, aborted } = this.state;
     const status = aborted ? "aborted" : failure ? "failed" : "completed";
-    const set = new WriteSet().add(finishRun, {
+    const set = this.writer.finish({
       tenant_id: this.run.tenantId,
       id: this.run.id,
       epoch: this.run.epoch,
       status,
-      output: this.output,
+      output: kept?.text ?? this.output,
       error: failure ? JSON.stringify(failure) : null,
       last_seq: this.writer.seq,
     });
+    if (kept) set.merge(kept.along);
     const { parentRunId, concurrencyKey } = this.run;
     if (this.state.waiting || this.state.looseWaits) this.deps.outbox.emit(set, leftWaits(this.run));
     if (parentRunId || concurrencyKey) this.deps.outbox.emit(set, runEnded(this.run));
@@ -284,6 +303,7 @@ export class RunExecution {
   /** JSON text of the run's output. A flow whose output cannot be made or kept has failed. */
   async #output(): Promise<string | null> {
     try {
+      await this.bring(this.state.flow.output?.refs ?? this.state.flow.steps.map((s) => s.name));
       const json = toJsonText(await this.state.output());
       if (!("fault" in json)) return json.text;
       this.state.failure = json.fault;

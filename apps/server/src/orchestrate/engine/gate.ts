@@ -2,6 +2,7 @@
 import { WriteSet } from "#platform/db";
 import { findGate, type GateRow } from "./control-store.ts";
 import { type GateDecision, gateAborted, restart } from "./domain.ts";
+import { fromRow, isOutside, loadAll } from "./payloads.ts";
 import { type Attempt, completeStep, failStep } from "./step-end.ts";
 import { expireGate } from "./writes.ts";
 
@@ -15,10 +16,11 @@ export async function followGate(attempt: Attempt, gateId: string): Promise<void
   const decision = gate.defaultDecision ?? "timeout";
   const into = new WriteSet().add(expireGate, { tenant_id: run.tenantId, id: gateId, decision });
   const closed = await execution.writer.commitEffect(into);
+  deps.fault("engine.after-gate-time");
   if (!closed.ok && closed.fence !== expireGate.name) return execution.surrender();
   const now = await deps.db.read(run.tenantId, (db) => findGate(db, run.tenantId, gateId));
   if (!now || now.status === "open") throw new Error(`gate ${gateId} neither closed nor answered`);
-  state.gated ??= { output: now.output };
+  state.gated ??= { output: fromRow(now.output) };
   return decide(attempt, now);
 }
 
@@ -31,7 +33,8 @@ async function decide(attempt: Attempt, gate: GateRow): Promise<void> {
   };
   switch (gate.decision as GateDecision | "timeout") {
     case "continue": {
-      const output = gate.hasEditedOutput ? gate.editedOutput : (state.gated?.output ?? null);
+      const given = gate.hasEditedOutput ? gate.editedOutput : (state.gated?.output ?? null);
+      const output = isOutside(given) ? await loadAll(execution.deps.blobs, execution.key, given) : given;
       const { standsFor } = state.gated ?? {};
       return completeStep(attempt, output, { operator, passed: true, ...(standsFor ? { standsFor } : {}) });
     }

@@ -8,7 +8,8 @@ import type { Outbox } from "#platform/jobs";
 import { isOarsError } from "#platform/kernel";
 import { readSignals } from "./control-store.ts";
 import type { ExecutionDeps } from "./deps.ts";
-import { type ExecutionEnd, leftWaits, RunExecution, runEnded } from "./execution.ts";
+import { type ExecutionEnd, type Known, leftWaits, RunExecution, runEnded } from "./execution.ts";
+import { loadRow } from "./payloads.ts";
 import { type ClaimedRun, readJournal, readLastSeq, readWaits } from "./store.ts";
 import { finishRun, type RunRow, releaseRun } from "./writes.ts";
 
@@ -25,15 +26,22 @@ export interface InHandDeps {
   readonly onEnd: (execution: RunExecution, status: "completed" | "failed" | "aborted") => void;
   /** A run of this tenant has left its slot. */
   readonly onFree: (tenantId: string) => void;
+  /** A run is queued again, for this process stops. */
+  readonly onHandedBack: () => void;
   readonly onError: (error: unknown, what: string) => void;
 }
 
 /** How long calls that are broken off may take to come back. */
 const surrenderMs = 2000;
 
+/** Runs of one tenant that count as few, and slots that are kept for tenants with so few. */
+const few = 16;
+const mostSpare = 64;
+
 export class RunsInHand {
   readonly #deps: InHandDeps;
   readonly #executions = new Map<string, RunExecution>();
+  readonly #ofTenant = new Map<string, number>();
   #reserved = 0;
   #running = false;
 
@@ -48,6 +56,25 @@ export class RunsInHand {
   /** Slots that nobody has or is about to have. */
   get free(): number {
     return this.#deps.maxConcurrency - this.#executions.size - this.#reserved;
+  }
+
+  /**
+   * Of these, slots that claims leave alone: a tenant that has little under way begins at once in one of them, and
+   * does not wait for a wave of another's runs to pass.
+   */
+  get spare(): number {
+    return Math.min(mostSpare, Math.floor(this.#deps.maxConcurrency / 8));
+  }
+
+  /** Whether the tenant has so few runs here that a spare slot is for it. */
+  hasFew(tenantId: string): boolean {
+    return (this.#ofTenant.get(tenantId) ?? 0) < few;
+  }
+
+  #count(tenantId: string, change: 1 | -1): void {
+    const count = (this.#ofTenant.get(tenantId) ?? 0) + change;
+    if (count > 0) this.#ofTenant.set(tenantId, count);
+    else this.#ofTenant.delete(tenantId);
   }
 
   has(runId: string): boolean {
@@ -86,20 +113,28 @@ export class RunsInHand {
 
   /** Reads back a run that was claimed into a reserved slot, and drives it. */
   async take(run: ClaimedRun): Promise<void> {
+    this.#deps.execution.fault("engine.after-claim");
     const { db, flows, execution, onQueueWait } = this.#deps;
     let taken: RunExecution;
     try {
       const flow = await flows.compiled(run.tenantId, run.flowHash);
       const { tenantId, id } = run;
       const awaitsSignals = flow.signals.size > 0;
-      const [journal, waits, signals] = await db.read(tenantId, (tx) =>
-        Promise.all([
-          readJournal(tx, tenantId, id),
-          readWaits(tx, tenantId, id),
-          awaitsSignals ? readSignals(tx, tenantId, id) : [],
-        ]),
-      );
-      taken = new RunExecution(execution, run, flow, { journal, waits, signals });
+      const begun = run.epoch > 1 || run.originRunId !== null;
+      const read = (): Promise<Known> =>
+        db.read(tenantId, async (tx) => {
+          const [journal, waits, signals] = await Promise.all([
+            readJournal(tx, tenantId, id),
+            readWaits(tx, tenantId, id),
+            awaitsSignals ? readSignals(tx, tenantId, id) : [],
+          ]);
+          return { journal, waits, signals };
+        });
+      // nobody has had a run of the first epoch before: it has neither journal nor waits
+      const known = begun || awaitsSignals ? await read() : { journal: [], waits: [], signals: [] };
+      const params = await loadRow(execution.blobs, { tenantId, runId: id }, run.params);
+      const whole = { ...run, params: params as ClaimedRun["params"] }; // an object when it was started
+      taken = new RunExecution(execution, whole, flow, known);
       onQueueWait(flow.steps[0]?.kind ?? "none", run.waitedMs);
     } catch (error) {
       await this.#giveUp(run, error);
@@ -115,10 +150,10 @@ export class RunsInHand {
    * wait for is one commit in all; a run whose steps take their time is made durable apart from them. False: its
    * start key is taken, and nothing has happened.
    */
-  begin(row: RunRow, run: ClaimedRun, flow: CompiledFlow): Promise<boolean> {
+  begin(row: RunRow, run: ClaimedRun, flow: CompiledFlow, along?: WriteSet): Promise<boolean> {
     this.#reserved--;
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-    const birth = { row, settle: resolve, fail: reject };
+    const birth = { row, along, settle: resolve, fail: reject };
     const known = { journal: [], waits: [], signals: [], birth };
     const execution = new RunExecution(this.#deps.execution, run, flow, known);
     void this.#drive(execution);
@@ -129,19 +164,32 @@ export class RunsInHand {
   async #drive(execution: RunExecution): Promise<void> {
     const { run } = execution;
     this.#executions.set(run.id, execution);
+    this.#count(run.tenantId, 1);
     let end: ExecutionEnd = "lost";
     try {
       end = await execution.drive();
+      if (end === "released") await this.#handBack(run);
     } catch (error) {
       execution.surrender();
       end = await this.#giveUp(run, error);
     } finally {
       this.#executions.delete(run.id);
+      this.#count(run.tenantId, -1);
     }
     if (end === "completed" || end === "failed" || end === "aborted") this.#deps.onEnd(execution, end);
     if (end !== "lost" && end !== "released")
       this.#deps.onRun(run.flowName, end, Date.now() - run.startedAt.getTime());
     this.#deps.onFree(run.tenantId);
+  }
+
+  /** At once, so that others go on with it while the rest here comes to its end. */
+  async #handBack(run: ClaimedRun): Promise<void> {
+    try {
+      const { ok } = await this.#deps.db.committer.commit(handedBack(run, 0));
+      if (ok) this.#deps.onHandedBack();
+    } catch (error) {
+      this.#deps.onError(error, `run ${run.id}`); // the end of this process hands it back
+    }
   }
 
   async #emptied(withinMs: number): Promise<void> {
@@ -160,7 +208,7 @@ export class RunsInHand {
     const outage = isOutage(error);
     for (let ms = 100; this.#running; ms = Math.min(ms * 2, 5_000)) {
       try {
-        const set = outage ? handedBack(run) : await this.#failed(run, error);
+        const set = outage ? handedBack(run, 1_000) : await this.#failed(run, error);
         const committed = await db.committer.commit(set);
         return committed.ok && !outage ? "failed" : "lost";
       } catch (cause) {
@@ -196,5 +244,5 @@ export class RunsInHand {
   }
 }
 
-const handedBack = ({ tenantId, id, epoch }: ClaimedRun): WriteSet =>
-  new WriteSet().add(releaseRun, { tenant_id: tenantId, id, epoch, delay_ms: 1_000 });
+const handedBack = ({ tenantId, id, epoch }: ClaimedRun, delayMs: number): WriteSet =>
+  new WriteSet().add(releaseRun, { tenant_id: tenantId, id, epoch, delay_ms: delayMs });

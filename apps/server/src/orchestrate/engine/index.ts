@@ -8,6 +8,7 @@ export {
   wakeRun,
 } from "./answer-store.ts";
 export type { RunEnd } from "./control-store.ts";
+export { dropExpired } from "./control-store.ts";
 export {
   type GateDecision,
   isEnded,
@@ -22,7 +23,6 @@ export {
   type StepStatus,
 } from "./domain.ts";
 export { createEngine, type Engine, type EngineDeps, type NewRun } from "./engine.ts";
-export { type FaultPoint, faultPoints } from "./faults.ts";
 export type { Invariant, Violation } from "./invariant-store.ts";
 export { createInvariantSweep, type InvariantSweepDeps } from "./invariants.ts";
 export { builtInKinds, createStepKinds, type StepKind, type StepKinds } from "./kinds.ts";
@@ -44,8 +44,17 @@ export {
   takeRun,
   writeEntries,
 } from "./operator-store.ts";
+export { loadRow } from "./payloads.ts";
 export { type Bereft, reopenWaits } from "./reopen-store.ts";
+export { type KeptMonth, type RetiredMonth, type Retirement, retireRuns } from "./retention.ts";
+export { findOldestLive } from "./retention-store.ts";
 export type { Expected } from "./run-ends.ts";
+export {
+  createScheduling,
+  type RunShare,
+  type Scheduling,
+  type ShareChange,
+} from "./run-share.ts";
 export { addSeed, type SeedEntry } from "./seed.ts";
 export { toJsonText } from "./step-error.ts";
 export {

@@ -2,10 +2,10 @@
  * Looks for runs that nothing would ever move again, and moves them. None should be found: what is found is a fault
  * of the server or a change by hand, and is counted and reported.
  *
- * I1 a run that is `running` has a worker that lives.
- * I2 a run that waits has something open that will wake it, unless it is paused or blocked.
- * I3 a blocked run has as many holders of its key before it as the key allows.
- * I4 a run that has ended waits for nothing and asks nobody; a wait has its run.
+ * Z1 a run that is `running` has a worker that lives.
+ * Z2 a run that waits has something open that will wake it, unless it is paused or blocked.
+ * Z3 a blocked run has as many holders of its key before it as the key allows.
+ * Z4 a run that has ended waits for nothing and asks nobody; a wait has its run.
  *
  * What comes right by itself within a moment is not taken for a violation: it must be there in two looks.
  */

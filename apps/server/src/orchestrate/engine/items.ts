@@ -5,7 +5,7 @@
  * R7 outputs stand in the order of the items, whatever the order in which they ended; an item runs in one attempt
  *    at a time, and never more of them at once than the step's `concurrency`, those that wait included.
  */
-import { freshState, type Operator, restart, type StepError, type StepState } from "./domain.ts";
+import { freshState, mergeEdits, type Operator, restart, type StepError, type StepState } from "./domain.ts";
 
 export interface ItemValue {
   readonly item: unknown;
@@ -23,13 +23,15 @@ export class Items {
   #at = 0;
   #ended = 0;
   #failed = false;
+  /** Changes to the input of items that have not begun: an order is for the whole step. */
+  #edits: StepState["edits"] = null;
   /** The end of the whole step is being written. */
   joining = false;
 
   state(iteration: number): StepState {
     const known = this.#states.get(iteration);
     if (known) return known;
-    const state = freshState();
+    const state = { ...freshState(), edits: this.#edits };
     this.#states.set(iteration, state);
     return state;
   }
@@ -48,6 +50,7 @@ export class Items {
   restart(which: "failed" | "all", edits: Operator["edits"]): void {
     for (const state of this.#states.values())
       if (which === "all" || state.status === "failed") restart(state, edits);
+    if (edits) this.#edits = mergeEdits(this.#edits, edits);
     this.joining = false;
     if (this.#values) this.#sort();
   }
@@ -89,8 +92,10 @@ export class Items {
     });
   }
 
+  /** Of what the journal alone tells, before it is known what the items are, too. */
   get waiting(): boolean {
-    for (const i of this.#open) if (this.#states.get(i)?.status === "waiting") return true;
+    for (const i of this.#values ? this.#open : this.#states.keys())
+      if (this.#states.get(i)?.status === "waiting") return true;
     return false;
   }
 

@@ -22,6 +22,9 @@ export async function openGate(
   const question = String((await gate.question.render(scope)) ?? "");
   const { run, writer } = execution;
   const id = newId();
+  const text = output.text ?? (step.forEach ? JSON.stringify(output.value) : null);
+  const shown = output.text === null ? await execution.keep(text) : undefined; // kept by its step else
+  if (shown) writer.merge(shown.along);
   const ms = Math.round(performance.now() - attempt.started);
   writer.journal(attempt, {
     event: "gated",
@@ -44,10 +47,11 @@ export async function openGate(
     exclude_requester: gate.excludeRequester,
     requester_id: run.principalId,
     default_decision: gate.default,
-    output: output.text ?? (step.forEach ? JSON.stringify(output.value) : null),
+    output: shown?.text ?? text,
     due_in_ms: gate.timeoutMs,
   });
   writer.addWait(attempt, { kind: "gate", key: id, dueInMs: gate.timeoutMs });
+  writer.onCommit(() => execution.deps.fault("engine.after-gate"));
   const due = gate.timeoutMs;
   if (due !== null) writer.onCommit(() => execution.deps.onTimer(due));
   state.gated = { output: output.value, standsFor };

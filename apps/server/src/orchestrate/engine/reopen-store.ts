@@ -30,7 +30,7 @@ export async function reopenWaits(tx: Tx, run: TakenRun): Promise<Bereft[]> {
     update gate g set status = 'open', answered_at = null
     where g.tenant_id = ${run.tenantId} and g.run_id = ${run.id} and g.status = 'cancelled' and exists (
       select from wait w where w.tenant_id = g.tenant_id and w.run_id = g.run_id and w.kind = 'gate' and w.key = g.id::text
-        and w.status = 'open')`);
+        and w.status in ('open', 'resolved'))`); // resolved: its time was up, and nobody had acted on that
   return closed.filter((w) => w.becomes === "gone");
 }
 
@@ -51,7 +51,7 @@ const findClosed = (tx: Tx, run: TakenRun): Promise<Closed[]> =>
     from wait w
     join head h on h.step = w.step and h.iteration = w.iteration and h.attempt = w.attempt
       and h.event in ('waiting', 'gated', 'retrying')
-    left join action a on w.kind = 'action' and a.tenant_id = w.tenant_id and a.id::text = w.key
-    left join run c on w.kind = 'child' and c.tenant_id = w.tenant_id and c.id::text = w.key
+    left join action a on a.tenant_id = w.tenant_id and a.id = case w.kind when 'action' then w.key::uuid end
+    left join run c on c.tenant_id = w.tenant_id and c.id = case w.kind when 'child' then w.key::uuid end
     where w.tenant_id = ${run.tenantId} and w.run_id = ${run.id} and w.status = 'cancelled'
     order by w.step, w.iteration, w.created_at`);

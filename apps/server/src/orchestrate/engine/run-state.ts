@@ -13,6 +13,8 @@ import {
   type WaitKind,
 } from "./domain.ts";
 import { Items } from "./items.ts";
+import { fromRow, isOutside, Outside } from "./payloads.ts";
+import { readersOf } from "./readers.ts";
 import type { ClaimedRun, JournalEntry, WaitEntry } from "./store.ts";
 
 /** A step, or one item of its `forEach`. */
@@ -38,6 +40,11 @@ export class RunState {
   readonly #items = new Map<number, Items>();
   readonly #sources: readonly (readonly CompiledStep[])[];
   readonly #byName: ReadonlyMap<string, CompiledStep>;
+  /** Some output is not in memory, or was not once. */
+  hasOutside = false;
+  /** Outputs in memory that are kept as blobs too. */
+  readonly #kept = new Map<StepState, Outside>();
+  #readers: ReadonlyMap<string, readonly CompiledStep[]> | undefined;
   /** Signals that a step has been given and whose delivery may not be durable yet. */
   readonly #taken = new Set<string>();
 
@@ -119,9 +126,11 @@ export class RunState {
     status: "completed" | "failed" | "skipped",
     output: unknown,
     error: StepError | null,
+    kept?: Outside,
   ): void {
     state.status = status;
     state.output = output ?? null;
+    if (kept) this.#kept.set(state, kept);
     state.error = error;
     state.gated = null;
     if (iteration > 0) {
@@ -136,6 +145,59 @@ export class RunState {
     if (state.fatal) this.failure ??= error;
     const errors = step.forEach ? { errors: this.items(step).errors() } : {};
     this.scope.steps[step.name] = { output: state.output, status, ...(error ? { error } : {}), ...errors };
+    if (this.#kept.size > 0) this.#letGo();
+  }
+
+  /** Names among these whose outputs are not in memory. */
+  missing(names: readonly string[]): string[] {
+    return names.filter((name) => isOutside(this.scope.steps[name]?.output));
+  }
+
+  /** Brings outputs into memory. */
+  async bring(names: readonly string[], load: (value: Outside) => Promise<unknown>): Promise<void> {
+    for (const name of names) {
+      const step = this.#byName.get(name);
+      const settled = this.scope.steps[name];
+      if (!step || !settled) continue;
+      for (const state of this.#statesOf(step)) {
+        const { output } = state;
+        if (!(output instanceof Outside)) continue;
+        state.output = await load(output);
+        this.#kept.set(state, output);
+      }
+      this.#show(step, settled);
+    }
+  }
+
+  /** The step's own state, and those of its items where they hold its output. */
+  #statesOf(step: CompiledStep): StepState[] {
+    return [this.of(step), ...(this.#items.get(step.index)?.states.values() ?? [])];
+  }
+
+  #show(step: CompiledStep, settled: Settled[string]): void {
+    const own = this.of(step);
+    if (step.forEach && Array.isArray(own.output) && this.items(step).states.size > 0)
+      own.output = this.items(step).outputs();
+    settled.output = own.output;
+  }
+
+  /** Outputs that nothing of the run will read again, but for its end, are given back. */
+  #letGo(): void {
+    this.#readers ??= readersOf(this.flow);
+    for (const [name, readers] of this.#readers) {
+      const step = this.#byName.get(name);
+      const settled = this.scope.steps[name];
+      if (!step || !settled || !isOver(this.of(step)) || !readers.every((r) => isOver(this.of(r)))) continue;
+      let changed = false;
+      for (const state of this.#statesOf(step)) {
+        const kept = this.#kept.get(state);
+        if (!kept?.durable) continue;
+        this.hasOutside = true;
+        state.output = kept;
+        changed = this.#kept.delete(state);
+      }
+      if (changed) this.#show(step, settled);
+    }
   }
 
   /** Which of the waiting units may go on. */
@@ -181,7 +243,10 @@ export class RunState {
 
   get waiting(): boolean {
     if (this.steps.some((s) => s.status === "waiting")) return true;
-    for (const items of this.#items.values()) if (items.waiting) return true;
+    for (const [index, items] of this.#items) {
+      const step = this.steps[index];
+      if (step && !isOver(step) && items.waiting) return true;
+    }
     return false;
   }
 
@@ -257,9 +322,12 @@ export class RunState {
   #outputOf(step: CompiledStep, { event, iteration, output, operator }: JournalEntry): unknown {
     const joined =
       step.forEach && iteration === 0 && output === null && (event === "completed" || event === "gated");
-    return joined && (operator === null || operator.command === "rerun")
-      ? this.items(step).outputs()
-      : output;
+    const found =
+      joined && (operator === null || operator.command === "rerun")
+        ? this.items(step).outputs()
+        : fromRow(output);
+    if (isOutside(found)) this.hasOutside = true;
+    return found;
   }
 }
 

@@ -8,7 +8,16 @@ import { newId, OarsError } from "#platform/kernel";
 import type { JournalEvent, Operator, StepError, WaitKind } from "./domain.ts";
 import type { Unit } from "./run-state.ts";
 import type { ClaimedRun } from "./store.ts";
-import { holdRun, insertJournal, insertRun, insertWait, type RunRow } from "./writes.ts";
+import {
+  type FinishRow,
+  finishRun,
+  holdRun,
+  insertEnded,
+  insertJournal,
+  insertRun,
+  insertWait,
+  type RunRow,
+} from "./writes.ts";
 
 export interface Entry {
   readonly event: JournalEvent;
@@ -22,6 +31,8 @@ export interface Entry {
 /** The run's own row: it rides with the run's first commit. */
 export interface Birth {
   readonly row: RunRow;
+  /** What belongs to the row. */
+  readonly along?: WriteSet | undefined;
   /** Called once: it is durable, or its start key is taken. */
   readonly settle: (born: boolean) => void;
   /** Called when nobody can tell whether it is durable, or when it was given up before it was written. */
@@ -51,18 +62,28 @@ export class RunWriter {
   #committing: Promise<CommitResult> | undefined;
   #lost = false;
   readonly #birth: Birth | undefined;
+  /** The run's own row, until the first set is taken. */
+  #unborn: RunRow | undefined;
 
   constructor(deps: RunWriterDeps, run: ClaimedRun, seq: number, birth?: Birth) {
     this.#deps = deps;
     this.#run = run;
     this.#seq = seq;
     this.#birth = birth;
-    if (birth) this.#pending.add(insertRun, birth.row).onCommit(() => birth.settle(true));
+    if (!birth) return;
+    this.#unborn = birth.row;
+    this.#pending.onCommit(() => birth.settle(true));
+    if (birth.along) this.#pending.merge(birth.along);
   }
 
   /** Number of the newest entry. */
   get seq(): number {
     return this.#seq;
+  }
+
+  /** False while the run's own row is not durable. */
+  get born(): boolean {
+    return this.#birth === undefined || this.#durable > 0;
   }
 
   get lost(): boolean {
@@ -145,7 +166,7 @@ export class RunWriter {
       await this.#committing;
       if (this.#durable >= mine) return true;
     }
-    if (this.#lost || this.#pending.empty) return !this.#lost;
+    if (this.#lost || (this.#pending.empty && !this.#unborn)) return !this.#lost;
     const { set, number } = this.#take();
     const { ok } = await this.#write(set, number);
     if (!ok) this.#deps.onLost();
@@ -153,9 +174,21 @@ export class RunWriter {
   }
 
   #take(): { readonly set: WriteSet; readonly number: number } {
+    if (this.#unborn) this.#pending = new WriteSet().add(insertRun, this.#unborn).merge(this.#pending);
+    this.#unborn = undefined;
     const taken = { set: this.#pending, number: this.#gathering++ };
     this.#pending = new WriteSet();
     return taken;
+  }
+
+  /** The run's end, for the next commit. A plain start that is not durable yet is written as it has ended. */
+  finish(end: FinishRow): WriteSet {
+    const row = this.#unborn;
+    if (!row || !isPlain(row)) return new WriteSet().add(finishRun, end);
+    const { epoch: lease_epoch, ...ended } = end;
+    this.#unborn = undefined;
+    this.#pending = new WriteSet().add(insertEnded, { ...row, ...ended, lease_epoch }).merge(this.#pending);
+    return new WriteSet();
   }
 
   /**
@@ -193,7 +226,8 @@ export class RunWriter {
     const result = await work;
     this.#committing = undefined;
     if (!result.ok && restored) this.#pending = restored.merge(this.#pending);
-    if (!result.ok && result.fence === insertRun.name && this.#birth) {
+    const unborn = !result.ok && (result.fence === insertRun.name || result.fence === insertEnded.name);
+    if (unborn && this.#birth) {
       this.#lost = true;
       this.#birth.settle(false);
     }
@@ -204,3 +238,6 @@ export class RunWriter {
     return result;
   }
 }
+
+/** Nobody waits for it and it repeats nothing: it is told by what `insertEnded` writes. */
+const isPlain = (row: RunRow): boolean => !row.parent_run_id && !row.origin_run_id && !row.concurrency_key;

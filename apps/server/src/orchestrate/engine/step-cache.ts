@@ -5,10 +5,11 @@
  *    the tenant, principal, and for the same resolved input; never past its time. A gate still asks, and an
  *    effect still has its decision.
  */
-import { canonicalJson, sha256 } from "#platform/kernel";
+import { canonicalJson, isOarsError, sha256 } from "#platform/kernel";
 import { readCached } from "./control-store.ts";
 import type { Operator } from "./domain.ts";
 import type { RunExecution } from "./execution.ts";
+import { loadRow } from "./payloads.ts";
 import type { Attempt } from "./step-end.ts";
 
 export interface Cached {
@@ -25,6 +26,15 @@ export function keyOfStep({ execution, step }: Attempt, input: unknown): Uint8Ar
 
 export async function findCached(execution: RunExecution, key: Uint8Array): Promise<Cached | undefined> {
   const { tenantId } = execution.run;
-  const row = await execution.deps.db.read(tenantId, (db) => readCached(db, tenantId, key));
-  return row && { output: row.output, operator: { command: "cache", fromRunId: row.runId } };
+  const { db, blobs } = execution.deps;
+  const row = await db.read(tenantId, (reader) => readCached(reader, tenantId, key));
+  if (!row) return undefined;
+  const { runId } = row;
+  try {
+    const output = await loadRow(blobs, { tenantId, runId }, row.output);
+    return { output, operator: { command: "cache", fromRunId: runId } };
+  } catch (error) {
+    if (isOarsError(error) && error.code === "BLOB_NOT_FOUND") return undefined; // gone with its run
+    throw error;
+  }
 }

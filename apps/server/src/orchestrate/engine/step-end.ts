@@ -1,9 +1,11 @@
 /** How a unit ends: it completes, is tried again, falls back, fails or is skipped. */
 import type { Scope, Template } from "#orchestrate/flows";
+import { referenceText } from "#platform/blobs";
 import type { WriteSet } from "#platform/db";
-import { type Operator, retryDelay, type StepError } from "./domain.ts";
+import { type Operator, retryDelay, type StepError, triesOf } from "./domain.ts";
 import type { RunExecution } from "./execution.ts";
 import { openGate } from "./open-gate.ts";
+import { Outside } from "./payloads.ts";
 import type { Unit } from "./run-state.ts";
 import { type JsonText, toJsonText, toStepError } from "./step-error.ts";
 import { storeCached } from "./writes.ts";
@@ -43,24 +45,34 @@ export async function completeStep(attempt: Attempt, output: unknown, how: Compl
   const { writer } = execution;
   const { into, standsFor = null } = how;
   const joined = step.forEach !== null && iteration === 0 && how.operator === undefined;
-  const json: JsonText = joined ? { text: null } : toJsonText(output); // its items hold it
+  const json: JsonText = joined ? { text: null } : textOf(output); // its items hold it
   if ("fault" in json) return failStep(attempt, { error: json.fault, isFinal: standsFor !== null }, into);
-  if (how.cacheKey) storeOutput(attempt, how.cacheKey, json.text);
-  if (step.gate && iteration === 0 && !how.passed)
-    return openGate(attempt, { value: output, text: json.text }, how);
+  const keeping = output instanceof Outside ? undefined : execution.keep(json.text);
+  const kept = keeping && (await keeping);
+  if (kept) writer.merge(kept.along);
+  const text = kept?.text ?? json.text;
+  if (how.cacheKey) storeOutput(attempt, how.cacheKey, text);
+  if (step.gate && iteration === 0 && !how.passed) return openGate(attempt, { value: output, text }, how);
   const ms = Math.round(performance.now() - attempt.started);
   writer.journal(attempt, {
     event: "completed",
-    output: json.text,
+    output: text,
     error: standsFor,
     operator: how.operator ?? null,
     ms,
   });
   if (into) writer.merge(into);
-  if ((step.durable || into) && !execution.state.isLast(attempt) && !(await writer.flush())) return;
-  execution.state.settle(attempt, "completed", output, standsFor);
+  if ((step.durable || into) && !execution.state.isLast(attempt)) {
+    if (!(await writer.flush())) return;
+    execution.deps.fault(iteration > 0 ? "engine.after-item" : "engine.after-step");
+  }
+  execution.state.settle(attempt, "completed", output, standsFor, kept?.outside);
   execution.deps.onStep(step.kind, "completed", ms);
 }
+
+/** What is kept as a blob already is not kept again. */
+const textOf = (output: unknown): JsonText =>
+  output instanceof Outside ? { text: referenceText(output.reference) } : toJsonText(output);
 
 /** Retries, or ends the unit as its `onError` says. */
 export async function failStep(attempt: Attempt, failure: Failure, into?: WriteSet): Promise<void> {
@@ -71,13 +83,14 @@ export async function failStep(attempt: Attempt, failure: Failure, into?: WriteS
   const place = item ? { index: item.index, key: item.key } : {};
   const error: StepError = { ...failure.error, step: step.name, ...place };
   const ms = Math.round(performance.now() - attempt.started);
-  const again = retryAfterMs !== undefined && state.attempt - state.group < step.retry.attempts && !isFinal;
+  const again = retryAfterMs !== undefined && triesOf(state) < step.retry.attempts && !isFinal;
   if (again && !execution.state.failure) {
     writer.journal(attempt, { event: "retrying", error, ms });
     if (into) writer.merge(into);
-    const next = state.attempt - state.group + 1;
+    const next = triesOf(state) + 1;
     const delay = Math.max(retryAfterMs, retryDelay(step.retry, next, Math.random()));
     execution.wait(attempt, "retry", delay);
+    writer.onCommit(() => execution.deps.fault("engine.after-retry"));
   } else if (step.onError.do === "fallback" && iteration === 0 && !isFinal) {
     return fallBack(attempt, error, step.onError.output, { into, passed: failure.passed === true });
   } else {
@@ -96,6 +109,7 @@ async function fallBack(
 ): Promise<void> {
   let output: unknown;
   try {
+    await attempt.execution.bring(template.refs);
     output = await template.render({ ...attempt.execution.state.scope, error } as Scope); // the error is there for fallbacks
   } catch (cause) {
     return failStep(attempt, { error: toStepError(cause), isFinal: true }, how.into);
@@ -122,4 +136,5 @@ function storeOutput({ execution, step }: Attempt, key: Uint8Array, output: stri
     step: step.name,
     ttl_ms: step.cache?.ttlMs ?? 0,
   });
+  execution.writer.onCommit(() => execution.deps.fault("engine.after-cache"));
 }

@@ -4,6 +4,7 @@ import { mergeInto, type StepState } from "./domain.ts";
 import { runEffect } from "./effect.ts";
 import { expandItems } from "./for-each.ts";
 import { followGate } from "./gate.ts";
+import { refsOf } from "./readers.ts";
 import { findCached, keyOfStep } from "./step-cache.ts";
 import { type Attempt, completeStep, failStep, skipStep } from "./step-end.ts";
 import { toInputError } from "./step-error.ts";
@@ -22,6 +23,7 @@ export async function runStep(attempt: Attempt, resumed: StepState["wait"]): Pro
     case "gate":
       return followGate(attempt, resumed.key ?? "");
   }
+  if (execution.state.hasOutside) await execution.bring(refsOf(step));
   if (iteration === 0 && step.when && !resumed && !(await step.when.render(execution.state.scope)))
     return skipStep(attempt);
   if (step.forEach && iteration === 0) return expandItems(attempt);

@@ -16,6 +16,8 @@ export interface ClaimedRun {
   readonly depth: number;
   readonly parentRunId: string | null;
   readonly concurrencyKey: string | null;
+  /** The run that it repeats: its journal may have begun before anybody claimed it. */
+  readonly originRunId: string | null;
   readonly epoch: number;
   readonly wakeSeq: number;
   readonly lastSeq: number;

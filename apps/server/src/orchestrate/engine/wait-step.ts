@@ -19,7 +19,7 @@ export function waitStep(attempt: Attempt, config: WaitConfig): void {
   execution.writer.addWait(attempt, { kind: "signal", key: config.signal, dueInMs });
   if (dueInMs !== null) execution.writer.onCommit(() => execution.deps.onTimer(dueInMs));
   execution.held(state, "signal", config.signal);
-  execution.lookAgain(); // one may have come early
+  if (execution.writer.born) execution.lookAgain(); // one may have come early; nobody knows of a run that is not there yet
 }
 
 /** [R8] The signal's delivery and the step's completion are one commit. */
@@ -33,6 +33,7 @@ export async function followSignal(attempt: Attempt, wait: StepWait): Promise<vo
   const place = { tenant_id: tenantId, run_id: id, step: step.name, iteration };
   const into = new WriteSet()
     .add(deliverSignal, { ...place, id: wait.signal.id })
-    .add(closeWait, { ...place, attempt: state.attempt });
+    .add(closeWait, { ...place, attempt: state.attempt })
+    .onCommit(() => execution.deps.fault("engine.after-signal"));
   return completeStep(attempt, wait.signal.payload, { into });
 }

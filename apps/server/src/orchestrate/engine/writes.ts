@@ -114,6 +114,58 @@ export const finishRun = defineWrite<FinishRow>({
       and r.lease_worker is not null returning 1`,
 });
 
+/** A run that has ended with its first commit: what `insertRun` and `finishRun` would write, as one row. */
+export interface EndedRow extends Omit<FinishRow, "epoch"> {
+  flow_name: string;
+  flow_version: string;
+  flow_hash: string;
+  principal_id: string;
+  params: string;
+  trigger: string | null;
+  labels: string | null;
+  priority: number;
+  start_key: Uint8Array | null;
+  start_digest: Uint8Array | null;
+  lease_epoch: number;
+  timeout_ms: number;
+}
+
+/** Refused as `insertRun` is. One row version and none that is dead: a third less work for the database. */
+export const insertEnded = defineWrite<EndedRow>({
+  name: "engine.insertEnded",
+  order: 9,
+  guard: true,
+  columns: {
+    tenant_id: "uuid",
+    id: "uuid",
+    flow_name: "text",
+    flow_version: "text",
+    flow_hash: "text",
+    status: "text",
+    principal_id: "uuid",
+    params: "jsonb",
+    trigger: "jsonb",
+    labels: "jsonb",
+    priority: "int4",
+    start_key: "bytea",
+    start_digest: "bytea",
+    lease_epoch: "int4",
+    timeout_ms: "float8",
+    output: "jsonb",
+    error: "jsonb",
+    last_seq: "int4",
+  },
+  text: `/* engine.insertEnded */ insert into run (tenant_id, id, flow_name, flow_version, flow_hash, status, principal_id, params,
+      trigger, labels, priority, start_key, start_digest, lease_epoch, started_at, deadline_at, ended_at, output, error, last_seq)
+    select b.tenant_id, b.id, b.flow_name, b.flow_version, b.flow_hash, b.status, b.principal_id, coalesce(b.params, '{}'::jsonb),
+      b.trigger, b.labels, b.priority, b.start_key, b.start_digest, b.lease_epoch, now(),
+      now() + make_interval(secs => b.timeout_ms / 1000), now(), b.output, b.error, b.last_seq
+    from batch b where
+      (select 1 from run q where q.tenant_id = b.tenant_id and q.status = 'queued' and not q.blocked and q.flow_max is null limit 1) is null
+      and (select s.max_running from run_share s where s.tenant_id = b.tenant_id) is null
+    on conflict do nothing returning 1`,
+});
+
 /** Holds for as long as the writer has the lease: for commits that carry no entry of the journal. */
 export const holdRun = defineWrite<{ tenant_id: string; id: string; epoch: number }>({
   name: "engine.holdRun",
@@ -228,7 +280,7 @@ export const insertWait = defineWrite<WaitRow>({
     from batch b`,
 });
 
-/** The wait of a step that goes on before its time. */
+/** The wait for a signal that has come; the same commit may open another wait of the step, for its gate. */
 export const closeWait = defineWrite<{
   tenant_id: string;
   run_id: string;
@@ -241,7 +293,7 @@ export const closeWait = defineWrite<{
   columns: { tenant_id: "uuid", run_id: "uuid", step: "text", iteration: "int4", attempt: "int4" },
   text: `/* engine.closeWait */ update wait w set status = 'resolved', resolved_at = now()
     from batch b where w.tenant_id = b.tenant_id and w.run_id = b.run_id and w.step = b.step and w.iteration = b.iteration
-      and w.attempt = b.attempt and w.status = 'open'`,
+      and w.attempt = b.attempt and w.kind = 'signal' and w.status = 'open'`,
 });
 
 /** [R8] Refused when the signal was delivered before. */

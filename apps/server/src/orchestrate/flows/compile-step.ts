@@ -1,7 +1,10 @@
 /** The parts of a step, compiled: templates, and every default that the author has not written. */
 import { durationMs, type FlowStep } from "@oars/contract";
 import type { CompiledStep } from "./compiled-flow.ts";
-import { compileTemplate, compileText, isTrue, type Template } from "./template.ts";
+import { splitPlaceholders } from "./placeholders.ts";
+import { lookUp, parsePlainPath, unsure } from "./plain-path.ts";
+import { quoteStepNames } from "./step-quoting.ts";
+import { compileTemplate, compileText, isTrue, type Scope, type Template } from "./template.ts";
 
 const defaults = {
   attempts: 3,
@@ -60,7 +63,7 @@ function forEachOf(place: Place, { forEach }: FlowStep): CompiledStep["forEach"]
   if (forEach === undefined) return null;
   const path = [...place, "forEach"];
   return {
-    items: listOf(compileTemplate(forEach.items, [...path, "items"]).template),
+    items: listOf(compileTemplate(forEach.items, [...path, "items"]).template, isComputed(forEach.items)),
     concurrency: forEach.concurrency ?? defaults.itemsAtOnce,
     key: forEach.key === undefined ? null : compileText(forEach.key, [...path, "key"]),
     onItemError: forEach.onItemError ?? "fail",
@@ -71,14 +74,26 @@ function forEachOf(place: Place, { forEach }: FlowStep): CompiledStep["forEach"]
  * What the evaluator gives becomes a list: to JSONata one value and a list of one are the same, and nothing
  * is a list of none. What stands at a plain path is passed on as it is.
  */
-const listOf = ({ refs, render }: Template): Template => ({
+const listOf = ({ refs, render }: Template, computed: (scope: Scope) => boolean): Template => ({
   refs,
   render(scope) {
     const value = render(scope);
-    if (!(value instanceof Promise)) return value;
-    return value.then((given) => (Array.isArray(given) ? given : given === undefined ? [] : [given]));
+    if (value instanceof Promise) return value.then(toList);
+    return computed(scope) ? toList(value) : value;
   },
 });
+
+const toList = (value: unknown): readonly unknown[] =>
+  Array.isArray(value) ? value : value === undefined ? [] : [value];
+
+/** Whether the value of this placeholder comes from the evaluator, and not from where it stands. */
+function isComputed(written: unknown): (scope: Scope) => boolean {
+  const split = typeof written === "string" ? splitPlaceholders(written) : undefined;
+  const [only, ...others] = split?.ok ? split.parts : [];
+  if (only?.kind !== "expression" || others.length > 0) return () => false;
+  const plain = parsePlainPath(quoteStepNames(only.source).source);
+  return plain === null ? () => true : (scope) => lookUp(scope, plain) === unsure;
+}
 
 function retryOf({ retry }: FlowStep): CompiledStep["retry"] {
   const initialMs = retry?.initial === undefined ? defaults.initialMs : millis(retry.initial);

@@ -1,5 +1,10 @@
 /** One expression of a template: compiled once, rendered over a run's scope. */
-import { compileJsonata, type JsonataExpression, type JsonataProblem } from "./jsonata.ts";
+import {
+  compileJsonata,
+  type JsonataExpression,
+  type JsonataProblem,
+  type JsonataResult,
+} from "./jsonata.ts";
 import { lookUp, parsePlainPath, unsure } from "./plain-path.ts";
 import type { ProblemCode } from "./problem-codes.ts";
 import { type Computed, type Reference, referencesOf, referencesOfPath } from "./references.ts";
@@ -21,7 +26,7 @@ export class ExpressionError extends Error {
 
 export interface Expression {
   readonly references: readonly (Reference | Computed)[];
-  /** Synchronous for plain paths over plain objects, else a promise. */
+  /** Synchronous where no interpreter is needed, else a promise. */
   evaluate(scope: object): unknown;
 }
 
@@ -62,10 +67,14 @@ export function compileExpression(original: string, path: string): CompiledExpre
   return { ok: true, expression: { references, evaluate: (scope) => settle(program, scope, path) } };
 }
 
-async function settle(program: JsonataExpression, scope: object, path: string): Promise<unknown> {
-  const result = await program.evaluate(scope);
-  if (result.ok) return result.value;
-  throw new ExpressionError(result.problem.code, result.problem.message, path);
+/** Fails by a promise in any case: others of the same template may be under way. */
+function settle(program: JsonataExpression, scope: object, path: string): unknown {
+  const pending = program.evaluate(scope);
+  if (!(pending instanceof Promise) && pending.ok) return pending.value;
+  return Promise.resolve(pending).then((result: JsonataResult) => {
+    if (result.ok) return result.value;
+    throw new ExpressionError(result.problem.code, result.problem.message, path);
+  });
 }
 
 /** Every plain path is an expression of JSONata; a failure here is a bug of the path parser. */

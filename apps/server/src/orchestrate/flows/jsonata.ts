@@ -9,6 +9,7 @@
 import jsonata from "jsonata";
 import type { Json } from "#platform/kernel";
 import { type AstNode, variablesOf } from "./jsonata-ast.ts";
+import { bailed, compileDirect } from "./jsonata-direct.ts";
 import { jsonataFunctions, refusedFunctions } from "./jsonata-functions.ts";
 import { guardedRegExp, RegexTimeout } from "./jsonata-regex.ts";
 import { ResultTooLarge, toJson } from "./jsonata-result.ts";
@@ -37,8 +38,14 @@ export type JsonataResult =
 export interface JsonataExpression {
   readonly source: string;
   readonly ast: AstNode;
-  /** Evaluates over `input`; `variables` are the names given at compile time. Never throws. */
-  evaluate(input: unknown, variables?: Readonly<Record<string, unknown>>): Promise<JsonataResult>;
+  /**
+   * Evaluates over `input`; `variables` are the names given at compile time. At once where the direct evaluator
+   * takes it. Never throws.
+   */
+  evaluate(
+    input: unknown,
+    variables?: Readonly<Record<string, unknown>>,
+  ): JsonataResult | Promise<JsonataResult>;
 }
 
 export type JsonataCompiled =
@@ -63,15 +70,33 @@ export function compileJsonata(source: string, variables: readonly string[] = []
     const ast = program.ast() as unknown as AstNode; // the published typings name fewer node types than there are
     const problem = checkVariables(ast, variables);
     if (problem !== null) return { ok: false, problem };
+    const direct = compileDirect(ast, variables);
     const meter = createMeter();
     program.assign(exitHook as unknown as string, meter.check); // the evaluator looks its hooks up by symbol
     program.registerFunction("pad", pad, "<s-ns?:s>");
     return {
       ok: true,
-      expression: { source, ast, evaluate: (input, bound) => evaluate(program, meter, input, bound) },
+      expression: {
+        source,
+        ast,
+        evaluate: (input, bound = none) => {
+          const value = direct === undefined ? bailed : direct(input, bound);
+          return value === bailed ? evaluate(program, meter, input, bound) : given(value);
+        },
+      },
     };
   } catch (cause) {
     return { ok: false, problem: toProblem(cause, "EXPRESSION_SYNTAX") };
+  }
+}
+
+const none = {};
+
+function given(value: unknown): JsonataResult {
+  try {
+    return { ok: true, value: toJson(value, jsonataLimits) };
+  } catch (cause) {
+    return { ok: false, problem: toProblem(cause, "EXPRESSION_FAILED") };
   }
 }
 
@@ -79,7 +104,7 @@ async function evaluate(
   program: jsonata.Expression,
   meter: ReturnType<typeof createMeter>,
   input: unknown,
-  variables: Readonly<Record<string, unknown>> = {},
+  variables: Readonly<Record<string, unknown>>,
 ): Promise<JsonataResult> {
   try {
     return await inTurn(async () => {

@@ -6,7 +6,7 @@
  * or that an operator ended, one statement asks for the ends, however many wait: first after `lookMs`, then less often.
  */
 import type { Engine, RunEnd } from "#orchestrate/engine";
-import { isEnded } from "#orchestrate/engine";
+import { isEnded, loadRow } from "#orchestrate/engine";
 import type { Caller } from "#platform/access";
 import type { Database } from "#platform/db";
 import { newId, OarsError } from "#platform/kernel";
@@ -31,6 +31,7 @@ export interface TriggeredAnswer {
 
 export interface AnswersDeps {
   readonly db: Pick<Database, "system">;
+  readonly blobs: RunsDeps["blobs"];
   readonly engine: Pick<Engine, "expectEnd" | "holds">;
   /** How many may wait at once. */
   readonly most: number;
@@ -115,9 +116,22 @@ export class Answers {
     this.#timer = this.#waiting.size > 0 ? setTimeout(() => this.#tick(), lookMs) : undefined;
   }
 
+  /** With outputs that are kept beside their rows. */
+  async #findEnds(due: readonly Waiting[]): Promise<(RunEnd & { readonly id: string })[]> {
+    const { db, blobs } = this.#deps;
+    const tenants = new Map(due.map((w) => [w.runId, w.tenantId]));
+    const ends = await findEnds(db, due);
+    return Promise.all(
+      ends.map(async (end) => {
+        const owner = { tenantId: tenants.get(end.id) ?? "", runId: end.id };
+        return { ...end, output: await loadRow(blobs, owner, end.output) };
+      }),
+    );
+  }
+
   async #look(due: readonly Waiting[]): Promise<void> {
     this.#looking = true;
-    const ends = await findEnds(this.#deps.db, due).catch(() => []); // out of reach: the next look may find it
+    const ends = await this.#findEnds(due).catch(() => []); // out of reach: the next look may find it
     this.#looking = false;
     const byRun = new Map(ends.map(({ id, ...end }) => [id, end]));
     const now = performance.now();
@@ -145,7 +159,10 @@ export async function answerTriggered(
   });
   if ("end" in first) return first;
   const { id: runId, status, output, error } = first;
-  if (isEnded(status)) return { runId, duplicate: true, end: { status, output, error } };
+  if (isEnded(status)) {
+    const whole = await loadRow(deps.blobs, { tenantId, runId }, output);
+    return { runId, duplicate: true, end: { status, output: whole, error } };
+  }
   const end = await waitingFor(deps, tenantId, runId, options, (its) => its.end);
   return { runId, duplicate: true, end };
 }

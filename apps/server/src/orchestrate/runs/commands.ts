@@ -11,13 +11,13 @@ import {
   type TakenRun,
   writeEntries,
 } from "#orchestrate/engine";
-import type { Caller } from "#platform/access";
+import { type Caller, requirePermission } from "#platform/access";
 import { newId } from "#platform/kernel";
 import { decideEdit, decideRetry, decideSkip, type Target } from "./decisions.ts";
 import type { RunsDeps } from "./deps.ts";
 import { type Acting, carryOut, failureOf, type Order } from "./order.ts";
 import type { RunView } from "./read.ts";
-import { requireList, storable } from "./storable.ts";
+import { keep, requireList, storable } from "./storable.ts";
 
 export interface Ordered {
   readonly reason: string;
@@ -63,15 +63,19 @@ export async function retryRun(deps: RunsDeps, caller: Caller, id: string, retry
 }
 
 export async function skipStep(deps: RunsDeps, caller: Caller, id: string, skip: Skip): Promise<RunView> {
+  requirePermission(caller, "runs:operate");
   const output = skip.output ?? null;
-  const text = storable("output", output);
+  const kept = await keep(deps, caller, id, output);
   return carryOut(deps, caller, id, order("skip", skip), async (acting) => {
-    const { tx, situation, operator } = acting;
+    const { tx, situation, into, operator } = acting;
     const { run } = situation;
     const targets = decideSkip(situation, skip.step);
+    into.merge(kept.along);
     const bereft = await reopened(acting);
     for (const { step } of targets) await letGoOf(deps, acting, step.name);
-    const entries = targets.map((t): OrderEntry => ({ ...at(t), event: "skipped", output: text, operator }));
+    const entries = targets.map(
+      (t): OrderEntry => ({ ...at(t), event: "skipped", output: kept.text, operator }),
+    );
     const others = bereft.filter((b) => !targets.some((t) => t.step.name === b.step));
     const lastSeq = await writeEntries(tx, run, [...goingOn(acting), ...entries, ...renewed(acting, others)]);
     await letGoOn(deps, acting, lastSeq);
@@ -86,13 +90,16 @@ export async function editOutput(
   id: string,
   edit: EditOutput,
 ): Promise<RunView> {
-  const output = storable("output", edit.output);
-  return carryOut(deps, caller, id, order("edit-output", edit), async ({ tx, situation, operator }) => {
+  requirePermission(caller, "runs:operate");
+  const kept = await keep(deps, caller, id, edit.output);
+  return carryOut(deps, caller, id, order("edit-output", edit), async ({ tx, situation, into, operator }) => {
     const { run } = situation;
     const { step, attempt } = decideEdit(situation, edit.step);
     if (step.forEach) requireList("output", edit.output);
-    const entry: OrderEntry = { step: step.name, attempt: attempt + 1, event: "completed", output, operator };
+    const at = { step: step.name, attempt: attempt + 1 };
+    const entry: OrderEntry = { ...at, event: "completed", output: kept.text, operator };
     await countEntries(tx, run, await writeEntries(tx, run, [...failureOf(run), entry]));
+    into.merge(kept.along);
     return { to: run.status, step: step.name, disclose: { output: edit.output } };
   });
 }

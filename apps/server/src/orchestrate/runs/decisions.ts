@@ -162,7 +162,7 @@ export function decidePause({ run }: Pick<Situation, "run">): void {
 }
 
 export function decideResume({ run }: Pick<Situation, "run">): void {
-  if (run.pausedAt && !isEnded(run.status)) return;
+  if (run.pausedAt && run.status === "waiting") return;
   if (isEnded(run.status)) requireStatus({ run }, "resume");
   const params = { state: run.status, command: "resume", needed: "paused" };
   throw new OarsError("RUN_STATE_CONFLICT", params, { current: currentOf(run) });

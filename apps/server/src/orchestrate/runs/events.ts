@@ -13,6 +13,8 @@ export interface RunEvent {
   readonly type: string;
   readonly at: Date;
   readonly data: Record<string, unknown>;
+  /** The run has ended with it; absent from an end that people went on from. */
+  readonly end?: true;
 }
 
 export function toEvents(run: StoredRun, journal: readonly JournalEntry[], after: number): RunEvent[] {
@@ -25,7 +27,7 @@ export function toEvents(run: StoredRun, journal: readonly JournalEntry[], after
     if (entry.seq > after && (!ended || entry.seq < end)) events.push(ofEntry(entry)); // a reopening may have come since
   if (ended && after < end) {
     const data = { ...(run.error ? { error: run.error } : {}), ...byWhom(own) };
-    events.push({ seq: end, type: `run.${run.status}`, at: run.endedAt ?? run.createdAt, data });
+    events.push({ seq: end, type: `run.${run.status}`, at: run.endedAt ?? run.createdAt, data, end: true });
   }
   return events;
 }

@@ -61,6 +61,8 @@ export async function answer(deps: RunsDeps, caller: Caller, id: string, given: 
     if (!first) throw closed(await findGate(tx, tenantId, id), run); // its time ran out in this moment
     await resolveWaits(tx, tenantId, "gate", id);
     await sign(deps, tx, caller, run, gate, given);
+    deps.fault("runs.in-answer");
+    tx.onCommit(() => deps.fault("runs.after-answer"));
     tx.onCommit(() => deps.engine.rouse(run.id));
     const after = await findGate(tx, tenantId, id);
     if (!after) throw new Error(`gate ${id} went away under its run's lock`);

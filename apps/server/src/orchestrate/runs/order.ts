@@ -75,6 +75,8 @@ export async function carryOut(
     const done = await act({ tx, situation, requester, caller, into, operator });
     await sign(deps, into, tx, { caller, run, order, done });
     await applyWrites(tx, into);
+    deps.fault("runs.in-order");
+    tx.onCommit(() => deps.fault("runs.after-order"));
     if (takes) tx.onCommit(() => deps.engine.surrender(runId));
     tx.onCommit(() => deps.engine.rouse(runId));
     return requireRun(tx, tenantId, runId);

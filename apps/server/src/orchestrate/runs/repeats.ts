@@ -1,7 +1,8 @@
 /** New runs that repeat another one: from a step on, or from the beginning with other parameters. */
-import { addSeed, type SeedEntry } from "#orchestrate/engine";
+import { addSeed, loadRow, type SeedEntry } from "#orchestrate/engine";
 import type { CompiledFlow } from "#orchestrate/flows";
 import { type Caller, requirePermission } from "#platform/access";
+import { referenceIn } from "#platform/blobs";
 import { type Db, WriteSet } from "#platform/db";
 import { digestOf, newId, OarsError, sha256 } from "#platform/kernel";
 import type { Ordered } from "./commands.ts";
@@ -39,7 +40,7 @@ export async function rerun(deps: RunsDeps, caller: Caller, id: string, by: Reru
   const { run, before, after } = await origin(deps, caller, id, by);
   requireStatus({ run }, "rerun", "completed", "failed", "aborted");
   if (!after.steps.some((s) => s.name === by.from)) throw new OarsError("STEP_NOT_FOUND", { step: by.from });
-  const params = checkedParams(after, run.params as Record<string, unknown>); // written as an object by its start
+  const params = checkedParams(after, await paramsOf(deps, caller.tenantId, run));
   const entries = await deps.db.read(caller.tenantId, (db) =>
     ends(db, caller.tenantId, run.id, (ended) => reusable(before, after, by.from, ended)),
   );
@@ -58,7 +59,7 @@ export async function rerun(deps: RunsDeps, caller: Caller, id: string, by: Reru
 export async function replay(deps: RunsDeps, caller: Caller, id: string, by: Replay): Promise<RunView> {
   const { run, after } = await origin(deps, caller, id, by);
   if (by.params) storable("params", by.params);
-  const own = run.params as Record<string, unknown>; // written as an object by its start
+  const own = await paramsOf(deps, caller.tenantId, run);
   const params = checkedParams(
     after,
     Object.fromEntries([...Object.entries(own), ...Object.entries(by.params ?? {})]),
@@ -66,6 +67,9 @@ export async function replay(deps: RunsDeps, caller: Caller, id: string, by: Rep
   const what = ["params", by.params ?? {}];
   return begin(deps, caller, { command: "replay", run, flow: after, params, by, entries: [], what });
 }
+
+const paramsOf = async ({ blobs }: RunsDeps, tenantId: string, run: StoredRun) =>
+  (await loadRow(blobs, { tenantId, runId: run.id }, run.params)) as Record<string, unknown>; // written as an object by its start
 
 async function origin(deps: RunsDeps, caller: Caller, id: string, by: Repeat) {
   requirePermission(caller, "runs:operate");
@@ -110,6 +114,8 @@ async function begin(deps: RunsDeps, caller: Caller, b: Beginning): Promise<RunV
   const id = newId();
   const along = new WriteSet();
   const { reason } = by;
+  const references = b.entries.flatMap(({ output }) => referenceIn(output) ?? []);
+  deps.blobs.copy(along, { tenantId, runId: run.id }, id, references);
   addSeed(along, { tenantId, id }, { command: "rerun", principalId, reason, fromRunId: run.id }, b.entries);
   await deps.receipts.add(along, {
     tenantId,

@@ -49,8 +49,8 @@ export async function sendSignal(
   const { tenantId } = caller;
   const found = await readRun(deps, tenantId, runId);
   const flow = await deps.flows.compiled(tenantId, found.run.flowHash);
-  await requireAwaited(flow, name, payload);
   const text = storable("payload", payload);
+  await requireAwaited(flow, name, payload);
   return deps.db.tx(tenantId, async (tx) => {
     const run = await lockRun(tx, tenantId, runId);
     if (!run) throw new OarsError("RUN_NOT_FOUND");
@@ -76,6 +76,8 @@ export async function sendSignal(
       tx,
     );
     await applyWrites(tx, into);
+    deps.fault("runs.in-signal");
+    tx.onCommit(() => deps.fault("runs.after-signal"));
     tx.onCommit(() => deps.engine.rouse(runId));
     const kept = await findSignal(tx, tenantId, runId, id);
     if (!kept) throw new Error(`signal ${id} went away in its own transaction`);

@@ -1,5 +1,6 @@
 import type { RunStatus, StepError } from "#orchestrate/engine";
 import { type Db, nothing, type Sql, sql } from "#platform/db";
+import { dayBefore } from "#platform/kernel";
 
 export interface StoredRun {
   readonly id: string;
@@ -133,4 +134,5 @@ export const listOpenActions = (
 ): Promise<{ id: string; step: string; state: string }[]> =>
   db.query(sql`/* runs.listOpenActions */
     select a.id, a.step, a.state from action a
-    where a.tenant_id = ${tenantId} and a.run_id = ${runId} and a.state in ('executing', 'in_doubt') order by a.id`);
+    where a.tenant_id = ${tenantId} and a.run_id = ${runId} and a.id >= ${dayBefore(runId)}
+      and a.state in ('executing', 'in_doubt') order by a.id`);

@@ -1,4 +1,4 @@
-import { compileJsonata, type JsonataProblem } from "#orchestrate/flows";
+import { compileJsonata, type JsonataProblem, type JsonataResult } from "#orchestrate/flows";
 import { BoundedCache } from "./bounded-cache.ts";
 import { toPlainJson } from "./plain-json.ts";
 import { describePosition, positionAt } from "./source-position.ts";
@@ -33,9 +33,12 @@ function compile(source: string): Compiled {
   const compiled = compileJsonata(source);
   if (!compiled.ok) return { ok: false, message: describe(source, compiled.problem) };
   const { expression } = compiled;
-  const full = async (input: unknown): Promise<Evaluation> => {
-    const result = await expression.evaluate(keepsArrays.test(source) ? copyOf(input) : input);
-    return result.ok ? result : faultOf(source, result.problem);
+  const marks = keepsArrays.test(source);
+  const toEvaluation = (result: JsonataResult): Evaluation =>
+    result.ok ? result : faultOf(source, result.problem);
+  const full = (input: unknown): Evaluation | Promise<Evaluation> => {
+    const pending = expression.evaluate(marks ? copyOf(input) : input);
+    return pending instanceof Promise ? pending.then(toEvaluation) : toEvaluation(pending);
   };
   const steps = plainSteps(expression.ast);
   const evaluate = steps === undefined ? full : (input: unknown) => lookUp(input, steps) ?? full(input);

@@ -11,9 +11,22 @@ import { findBySlug, type Webhook } from "./store.ts";
 /** Tenants may use the same slug; a delivery that names no tenant is tried against so many. */
 const maxCandidates = 20;
 
+/** What a webhook starts. */
+export interface Target {
+  readonly flow: CompiledFlow;
+  readonly compiled: CompiledWebhook | undefined;
+}
+
+/** What was found a moment ago. */
+export interface Known {
+  readonly slugs: SlugCache;
+  /** For as long as the webhook is in use. */
+  readonly targets: WeakMap<Webhook, Target>;
+}
+
 export async function receive(
   deps: TriggersDeps,
-  slugs: SlugCache,
+  { slugs, targets }: Known,
   delivery: Delivery,
 ): Promise<TriggeredAnswer> {
   const found = candidatesFor(deps, slugs, delivery);
@@ -29,17 +42,20 @@ export async function receive(
   if (!webhook) throw new OarsError("WEBHOOK_SIGNATURE_INVALID");
   if (webhook.retiredAt !== null) throw new OarsError("WEBHOOK_GONE", { slug });
   delivery.admit?.(webhook.tenantId);
-  const flow = await deps.flows.compiled(webhook.tenantId, webhook.flowHash);
-  const compiled = flow.webhooks.find((w) => w.slug === slug);
-  const answer = await start(deps, { webhook, flow, compiled, signed, delivery, now });
+  const target = targets.get(webhook) ?? (await findTarget(deps, webhook));
+  targets.set(webhook, target);
+  const answer = await start(deps, { webhook, ...target, signed, delivery, now });
   deps.fault("triggers.after-accept");
   return answer;
 }
 
-interface Accepted {
+async function findTarget(deps: TriggersDeps, { tenantId, flowHash, slug }: Webhook): Promise<Target> {
+  const flow = await deps.flows.compiled(tenantId, flowHash);
+  return { flow, compiled: flow.webhooks.find((w) => w.slug === slug) };
+}
+
+interface Accepted extends Target {
   readonly webhook: Webhook;
-  readonly flow: CompiledFlow;
-  readonly compiled: CompiledWebhook | undefined;
   readonly signed: SignedHeaders;
   readonly delivery: Delivery;
   readonly now: Date;

@@ -3,7 +3,7 @@ import type { Runs, TriggeredAnswer } from "#orchestrate/runs";
 import type { Caller } from "#platform/access";
 import { requirePermission } from "#platform/access";
 import type { Database, Tx } from "#platform/db";
-import { type Clock, OarsError } from "#platform/kernel";
+import { type Clock, type Fault, OarsError } from "#platform/kernel";
 import type { Vault } from "#platform/vault";
 import type { Delivery } from "./delivery.ts";
 import { receive } from "./receive.ts";
@@ -16,7 +16,7 @@ export interface TriggersDeps {
   readonly vault: Pick<Vault, "readSecret">;
   readonly flows: Pick<Flows, "compiled">;
   readonly runs: Pick<Runs, "startTriggered" | "answerTriggered">;
-  readonly fault: (point: string) => void;
+  readonly fault: Fault;
 }
 
 export interface Triggers {
@@ -46,9 +46,10 @@ const channel = "webhook";
 export function createTriggers(deps: TriggersDeps): Triggers {
   const { db } = deps;
   const slugs = createSlugCache();
+  const known = { slugs, targets: new WeakMap() };
   let unlisten = async (): Promise<void> => {};
   return {
-    receive: (delivery) => receive(deps, slugs, delivery),
+    receive: (delivery) => receive(deps, known, delivery),
     list: async (caller) => {
       requirePermission(caller, "webhooks:read");
       return db.read(caller.tenantId, (reader) => listWebhooks(reader, caller.tenantId));

@@ -58,6 +58,12 @@ export interface Config {
     /** Starts that wait for their run's end at once. */
     readonly maxSyncAnswers: number;
   };
+  /** Days after which what has ended is dropped; null: never. */
+  readonly retention: {
+    readonly runs: number | null;
+    readonly actions: number | null;
+    readonly receipts: number | null;
+  };
   readonly egressAllow: readonly string[];
   readonly egressHosts: readonly {
     readonly tenantId: string | null;
@@ -254,10 +260,15 @@ function assemble(v: Values, warnings: readonly string[]): Config {
       memoryShare: v.OARS_MEMORY_LIMIT_SHARE,
       maxSyncAnswers: v.OARS_MAX_SYNC_ANSWERS,
     },
+    retention: {
+      runs: v.OARS_RETENTION_RUNS,
+      actions: v.OARS_RETENTION_ACTIONS,
+      receipts: v.OARS_RETENTION_RECEIPTS,
+    },
     egressAllow: v.OARS_EGRESS_ALLOW,
     egressHosts: v.OARS_EGRESS_HOSTS,
     allowedTools: v.OARS_ALLOWED_TOOLS,
-    logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host,
+    logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
     warnings,
   };
 }

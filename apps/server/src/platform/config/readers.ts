@@ -53,6 +53,13 @@ export const share: Reader<number> = reader("a number from 0.1 to 1", (value) =>
   return number >= 0.1 && number <= 1 ? number : undefined;
 });
 
+/** Days; null for ever. */
+export const keeping: Reader<number | null> = reader("`forever`, or days such as `90d`", (value) => {
+  if (value === "forever") return null;
+  const days = Number(/^(\d{1,5})d$/.exec(value)?.[1] ?? 0);
+  return days > 0 ? days : undefined;
+});
+
 export const bytes = (min: number, max: number): Reader<number> =>
   reader(`bytes from ${min} to ${max}, also as \`512KiB\` or \`8MiB\``, (value) => {
     const [, digits, unit] = /^(\d{1,12})(|kib|mib)$/i.exec(value) ?? [];

@@ -188,6 +188,22 @@ export const variables = {
       "Connections to PostgreSQL that serve requests; the system pool and the committer open a few more.",
   }),
 
+  OARS_RETENTION_RUNS: always(read.keeping, "400d", {
+    group: "Store",
+    description:
+      "How long a run is kept after its end, with its journal and what it stored. Whole months are dropped, so it may be a month longer, and as long as a run of that month is under way.",
+  }),
+  OARS_RETENTION_ACTIONS: always(read.keeping, "400d", {
+    group: "Store",
+    description:
+      "How long an action is kept after its end, with its approval. Whole months are dropped, none while an older run is under way.",
+  }),
+  OARS_RETENTION_RECEIPTS: always(read.keeping, "forever", {
+    group: "Store",
+    description:
+      "How long receipts can be read. Their hashes and the signed checkpoints stay for ever, so a copy that somebody kept can be verified.",
+  }),
+
   OARS_DATA_ENCRYPTION_KEY: sometimes(
     read.key32,
     "made once and kept in the data directory; production must set it",

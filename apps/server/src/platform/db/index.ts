@@ -1,6 +1,7 @@
 export type { CommitObserver } from "./committer.ts";
 export { overDriver } from "./database.ts";
 export { type Migration, migrate, readMigrations } from "./migrate.ts";
+export { dropMonth, listMonths, type Month, openMonths } from "./months.ts";
 export {
   migrateServer,
   migrationsDir,

@@ -17,7 +17,7 @@ const { serialize } = protocol;
 const byKey: BatchStatement = {
   name: "db.byKey",
   text: `/* db.byKey */ select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-    set_config('enable_mergejoin', 'off', true)`,
+    set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`,
   values: [],
 };
 

@@ -26,8 +26,13 @@ const types = {
 const guards = "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000";
 /** A peer that is gone without a word is noticed while nothing is asked of it. */
 const alive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
-/** The committer only touches rows by key; a plan made while tables are small must stay right when they grow. */
-const byKey = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+/**
+ * The committer only touches rows by key; a plan made while tables are small must stay right when they grow. One plan
+ * serves all batches: left to itself the server plans some statements again each time (parking a lone run: 0.65 ms of
+ * its processor time instead of 0.35 ms).
+ */
+const byKey =
+  "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan";
 
 export async function openPostgres(options: PostgresOptions): Promise<Driver> {
   const onError = options.onError ?? (() => {});

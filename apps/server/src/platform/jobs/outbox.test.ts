@@ -14,6 +14,7 @@ describe.each(drivers)("the outbox on %s", (driver) => {
 
   const open = (workerId = newId()): Outbox =>
     createOutbox({
+      fault: () => {},
       db: db(),
       workerId,
       onError: (error, event) =>
@@ -51,7 +52,7 @@ describe.each(drivers)("the outbox on %s", (driver) => {
 
   it("[J1] tells of a change once it is durable, and not of one that was rolled back", async () => {
     const { heard, times } = listen(outbox, "kept");
-    outbox.start();
+    await outbox.start();
     const lost = new WriteSet();
     outbox.emit(lost, told("kept", 1));
     await expect(
@@ -70,7 +71,7 @@ describe.each(drivers)("the outbox on %s", (driver) => {
   it("[J1] hears events that were written while nobody listened", async () => {
     await emit(told("early", 7));
     const { heard, times } = listen(outbox, "early");
-    outbox.start();
+    await outbox.start();
     await times(1);
     expect(heard).toEqual([7]);
   });
@@ -81,8 +82,8 @@ describe.each(drivers)("the outbox on %s", (driver) => {
     const there = listen(other, "many");
     const set = new WriteSet();
     for (let n = 0; n < 300; n++) outbox.emit(set, told("many", n));
-    outbox.start();
-    other.start();
+    await outbox.start();
+    await other.start();
     await db().committer.commit(set);
     const all = (): number[] => [...here.heard, ...there.heard].sort((a, b) => a - b);
     const deadline = Date.now() + 10_000;
@@ -94,7 +95,7 @@ describe.each(drivers)("the outbox on %s", (driver) => {
 
   it("[J2] keeps an event whose handler fails, says why, and tells it again later", async () => {
     const { heard, times } = listen(outbox, "failing", (count) => count === 1);
-    outbox.start();
+    await outbox.start();
     await emit(told("failing", 3));
     await times(1);
     await outbox.stop();
@@ -102,7 +103,7 @@ describe.each(drivers)("the outbox on %s", (driver) => {
     expect(await left("failing")).toEqual([{ attempts: 1, last_error: "not now" }]);
 
     await db().system.query(sql`update outbox set available_at = now() where topic = 'failing'`);
-    outbox.start();
+    await outbox.start();
     await times(2);
     await outbox.stop();
     expect(heard).toEqual([3, 3]);
@@ -114,7 +115,7 @@ describe.each(drivers)("the outbox on %s", (driver) => {
     await emit(told("hopeless"));
     const pauses: number[] = [];
     for (let count = 1; count <= 10; count++) {
-      outbox.start();
+      await outbox.start();
       await times(count);
       await outbox.stop();
       const [row] = await db().system.query<{ s: number }>(
@@ -141,10 +142,10 @@ describe.each(drivers)("the outbox on %s", (driver) => {
       return never;
     });
     await emit(told("orphan", 5));
-    dying.start();
+    await dying.start();
     await started; // and then nothing more is heard of it
     const { heard, times } = listen(outbox, "orphan");
-    outbox.start();
+    await outbox.start();
     await db().system.tx((tx) => outbox.onDeath(tx, newId())); // somebody else's death
     await db().system.tx((tx) => outbox.onDeath(tx, id));
     await times(1);
@@ -157,7 +158,7 @@ describe.each(drivers)("the outbox on %s", (driver) => {
       where topic = 'slow'`);
     await db().system.query(sql`update outbox set available_at = now() where topic = 'slow'`); // its minute is over
     const { heard, times } = listen(outbox, "slow");
-    outbox.start();
+    await outbox.start();
     await times(1);
     expect(heard).toEqual([6]);
   });

@@ -6,7 +6,7 @@
  * Handlers must be repeatable: after a crash or a slow handler an event may come twice.
  */
 import { type Database, defineWrite, sql, type Tx, type WriteSet } from "#platform/db";
-import { newId } from "#platform/kernel";
+import { type Fault, newId } from "#platform/kernel";
 
 export interface OutboxEvent {
   readonly tenantId: string;
@@ -34,7 +34,8 @@ export interface Outbox {
   /** Adds the event to a write set; it is dispatched once that is durable. */
   emit(into: WriteSet, event: OutboxEvent): void;
   on(topic: string, handler: Handler): void;
-  start(): void;
+  /** Handles events from now on. Without it they are only written: other processes handle them. */
+  start(): Promise<void>;
   /** Waits for the handlers under way. */
   stop(): Promise<void>;
   /** Events of all tenants that wait for their handlers. */
@@ -49,11 +50,15 @@ export interface OutboxDeps {
   readonly db: Database;
   /** Id of this process among the workers. */
   readonly workerId: string;
+  readonly fault: Fault;
   readonly onError: (error: unknown, event: OutboxEvent) => void;
 }
 
 const batchSize = 64;
-const idleMs = 1000;
+/** For events that are tried again, and for those of which no hint came. */
+const idleMs = 5000;
+/** Tells processes that handle events of those that one that does not has written. */
+const channel = "outbox";
 
 export function createOutbox(deps: OutboxDeps): Outbox {
   const handlers = new Map<string, Handler[]>();
@@ -62,7 +67,13 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   let running = false;
   let polling: Promise<void> | undefined;
   let again = false;
+  let leave = async (): Promise<void> => {};
 
+  /** Events were written here. */
+  const written = (): void => {
+    if (running) schedule(0);
+    else if (deps.db.kind === "postgres") deps.db.notify(channel, "");
+  };
   const schedule = (ms: number): void => {
     if (!running) return;
     clearTimeout(timer);
@@ -95,7 +106,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   };
   const handle = async (event: ClaimedEvent): Promise<void> => {
     try {
+      deps.fault("jobs.before-handle");
       for (const handler of handlers.get(event.topic) ?? []) await handler(event);
+      deps.fault("jobs.after-handle");
       await deleteEvent(deps.db, event);
     } catch (error) {
       deps.onError(error, event);
@@ -111,27 +124,29 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         topic: event.topic,
         payload: JSON.stringify(event.payload),
       });
-      into.onCommit(() => schedule(0));
+      into.onCommit(written);
     },
     on: (topic, handler) => {
       handlers.set(topic, [...(handlers.get(topic) ?? []), handler]);
     },
-    start: () => {
+    start: async () => {
       running = true;
       schedule(0);
+      leave = await deps.db.listen(channel, () => schedule(0));
     },
     stop: async () => {
       running = false;
       clearTimeout(timer);
+      await leave();
       await polling;
       await Promise.all(inFlight);
     },
     pending: () => countEvents(deps.db),
-    wake: () => schedule(0),
+    wake: written,
     onDeath: async (tx, workerId) => {
       const freed = await tx.query(sql`/* jobs.freeEvents */
         update outbox set available_at = now(), claimed_by = null where claimed_by = ${workerId} returning id`);
-      if (freed.length > 0) tx.onCommit(() => schedule(0));
+      if (freed.length > 0) tx.onCommit(written);
     },
   };
 }

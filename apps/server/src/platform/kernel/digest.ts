@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import canonicalize from "canonicalize";
 
 /** A JSON value as RFC 8785 defines it. Functions, undefined, NaN and infinities are not JSON. */
@@ -11,7 +11,8 @@ export function canonicalJson(value: unknown): string {
   return text;
 }
 
-export const sha256 = (data: string | Uint8Array): Buffer => createHash("sha256").update(data).digest();
+/** In one call: a hash object costs half as much again. */
+export const sha256 = (data: string | Uint8Array): Buffer => hash("sha256", data, "buffer");
 
 /** `sha256:<hex>` of the RFC 8785 text: the form in which flows, actions and bundles are named by content. */
-export const digestOf = (value: unknown): string => `sha256:${sha256(canonicalJson(value)).toString("hex")}`;
+export const digestOf = (value: unknown): string => `sha256:${hash("sha256", canonicalJson(value), "hex")}`;

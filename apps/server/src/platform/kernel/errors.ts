@@ -202,6 +202,8 @@ export const errorCatalogue = {
   RECEIPT_NOT_FOUND: spec(404, "never", "There is no such receipt."),
   RECEIPT_NOT_LOGGED: spec(409, "after", "The receipt is not in the log yet; wait {seconds} s."),
 
+  BLOB_NOT_FOUND: spec(404, "never", "The run has no payload {digest}."),
+
   JOB_NOT_FOUND: spec(404, "never", "There is no job {job}; list the jobs to see their names."),
   JOB_RUNNING: spec(409, "after", "The job {job} is running; wait {seconds} s."),
 

@@ -62,6 +62,16 @@ export function newId(now: number = Date.now()): string {
   return `${h(hi >>> 24)}${h(hi >>> 16)}${h(hi >>> 8)}${h(hi)}-${h(lo >>> 8)}${h(lo)}-${h(0x70 | (counter >>> 8))}${h(counter)}-${h(0x80 | (r(0) & 0x3f))}${h(r(1))}-${h(r(2))}${h(r(3))}${h(r(4))}${h(r(5))}${h(r(6))}${h(r(7))}`;
 }
 
+/**
+ * The smallest id of a day before this UUIDv7 was made: what was made after it, by whichever clock of the
+ * installation, has a greater one.
+ */
+export function dayBefore(id: string): string {
+  const ms = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) - 86_400_000;
+  const digits = Math.max(0, ms).toString(16).padStart(12, "0");
+  return `${digits.slice(0, 8)}-${digits.slice(8)}-0000-0000-000000000000`;
+}
+
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 const digitOf = new Map([...alphabet].map((c, i) => [c, BigInt(i)]));
 const uuidShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -9,4 +9,5 @@ export {
   isOarsError,
   OarsError,
 } from "./errors.ts";
-export { formatId, type IdKind, idPrefixes, isUuid, newId, parseId } from "./ids.ts";
+export { type Fault, type FaultPoint, faultPoints } from "./faults.ts";
+export { dayBefore, formatId, type IdKind, idPrefixes, isUuid, newId, parseId } from "./ids.ts";

@@ -1,6 +1,7 @@
 /**
  * When to sequence. A tenant that was woken is sequenced within 200 ms, together with everything that came
- * in the meantime; once a second the database is asked for receipts of other processes.
+ * in the meantime. Every process sequences what it signs; every five seconds the database is asked for what one that
+ * died has left behind.
  */
 import { formatId } from "#platform/kernel";
 import type { Logger } from "#platform/telemetry";
@@ -14,7 +15,7 @@ export interface SequencerLoop {
 }
 
 const gatherMs = 150;
-const pollMs = 1000;
+const pollMs = 5000;
 /** How long a tenant rests after its log was refused, and after an error. */
 const refusedMs = 60_000;
 const failedMs = 5_000;

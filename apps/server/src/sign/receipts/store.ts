@@ -1,4 +1,5 @@
 import { type Database, type Db, defineWrite, nothing, type Sql, sql, type Tx } from "#platform/db";
+import { dayBefore } from "#platform/kernel";
 import type { ListFilter, ListPage, StoredReceipt } from "./domain.ts";
 
 export interface ReceiptRow {
@@ -84,10 +85,13 @@ export const findReceipt = (db: Db, tenantId: string, id: string): Promise<Store
 
 export const listRunReceipts = (db: Db, tenantId: string, runId: string): Promise<StoredReceipt[]> =>
   db.query(sql`/* receipts.list_run */
-    select ${columns} from receipt where tenant_id = ${tenantId} and run_id = ${runId} order by id`);
+    select ${columns} from receipt where tenant_id = ${tenantId} and run_id = ${runId} and id >= ${dayBefore(runId)} order by id`);
 
 const equals = (column: Sql, value: unknown): Sql =>
   value === undefined || value === null ? nothing : sql`and ${column} = ${value}`;
+
+/** Receipts are younger than what they tell of; the day before says which months need not be looked at. */
+const since = (id: string | null | undefined): Sql => (id ? sql`and id >= ${dayBefore(id)}` : nothing);
 
 export function listReceipts(
   db: Db,
@@ -99,7 +103,7 @@ export function listReceipts(
   const past = newest ? sql`and id < ${page.cursor}` : sql`and id > ${page.cursor}`;
   return db.query(sql`/* receipts.list */
     select ${columns} from receipt where tenant_id = ${tenantId}
-      ${equals(sql`run_id`, filter.runId)} ${equals(sql`action_id`, filter.actionId)}
+      ${equals(sql`run_id`, filter.runId)} ${since(filter.runId)} ${equals(sql`action_id`, filter.actionId)} ${since(filter.actionId)}
       ${equals(sql`principal_id`, filter.principalId)} ${equals(sql`type`, filter.type)}
       ${equals(sql`tool`, filter.tool)} ${equals(sql`effect`, filter.effect)}
       ${filter.from ? sql`and created_at >= ${filter.from}` : nothing}
