@@ -137,6 +137,27 @@ describe("a connection", () => {
     ]);
   });
 
+  it("that is tested says what answered or what to change, and exits 1 when it failed", async () => {
+    const report = { ok: true, message: "wms.example.com answered 200.", emulated: false, ms: 3 };
+    answers["POST /v1/connections/wms/test"] = report;
+    expect(await cli("connections test wms")).toMatchObject({
+      code: 0,
+      out: "ok: wms.example.com answered 200.\n",
+    });
+    const refused = { ...report, ok: false, code: "HTTP_401", message: "Check the secret." };
+    answers["POST /v1/connections/wms/test"] = refused;
+    expect(await cli("connection test wms")).toMatchObject({
+      code: 1,
+      out: "failed (HTTP_401): Check the secret.\n",
+    });
+  });
+
+  it("can be of the connectors that the server lists", async () => {
+    const operations = [{ name: "http.request" }, { name: "http.list" }];
+    answers["GET /v1/connectors"] = page([{ name: "http", description: "Calls REST.", operations }]);
+    expect((await cli("connection connectors")).out).toContain("http.request, http.list");
+  });
+
   it("is refused with the place where its JSON breaks, before anything is sent", async () => {
     await put("c.json", '{\n  "name": "wms",\n  "config": }\n');
     const { code, err } = await cli("connection put c.json");

@@ -128,9 +128,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
     allow: config.egressAllow,
     maxResponseBytes: 10 * 1024 * 1024,
     connectTimeoutMs: 5_000,
+    egress: config.egressHosts,
   });
 
-  const connectors = createConnectors({ db, vault });
+  const connectors = createConnectors({ db, vault, dialer, allowed: config.allowedTools });
   const policy = createPolicy({ db, receipts, clock, facts: (tenantId) => connectors.factSpecs(tenantId) });
   const approvals = createApprovals({ db, receipts, outbox });
   const actions = createActions({

@@ -9,7 +9,15 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
   { platform: ["kernel", "config", "db", "blobs", "telemetry", "net", "vault", "access", "jobs"] },
   { sign: ["receipts", "log", "evidence"] },
   {
-    act: ["policy", "approvals", "connectors", "actions"],
+    act: [
+      "policy",
+      "approvals",
+      "connector-kit",
+      "connectors-web",
+      "connectors-wire",
+      "connectors",
+      "actions",
+    ],
     remember: ["memory", "recall", "coordination"],
   },
   { orchestrate: ["flows", "transforms", "engine", "runs", "triggers", "agents"] },

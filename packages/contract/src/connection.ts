@@ -21,6 +21,10 @@ export const putConnectionRequest = z
     risk: z.int().min(0).max(100).optional(),
     dataTypes: z.array(z.string().min(1).max(60)).max(50).optional(),
     facts: z.record(z.string(), factValue).optional(),
+    emulate: z
+      .boolean()
+      .optional()
+      .meta({ description: "A dry run: operations answer without network and secrets." }),
   })
   .meta({ id: "PutConnectionRequest" });
 
@@ -34,6 +38,7 @@ export const connection = z
     risk: z.int(),
     dataTypes: z.array(z.string()),
     facts: z.record(z.string(), factValue),
+    emulate: z.boolean(),
     revision: z.int().meta({ description: "Counts from 1, up by one with every put." }),
     createdAt: instant,
     updatedAt: instant,
@@ -42,5 +47,41 @@ export const connection = z
 
 export const connectionList = z.object({ items: z.array(connection) });
 
+export const connectionTest = z
+  .object({
+    ok: z.boolean(),
+    message: z.string().meta({ description: "What answered, or what to change." }),
+    code: z
+      .string()
+      .optional()
+      .meta({ description: "Of the failure.", examples: ["NET_UNREACHABLE"] }),
+    emulated: z.boolean().meta({ description: "The connection is a dry run: nothing was called." }),
+    ms: z.int(),
+  })
+  .meta({ id: "ConnectionTest" });
+
+export const connectorInfo = z
+  .object({
+    name: z.string(),
+    title: z.string(),
+    description: z.string(),
+    docs: z.string(),
+    auth: z.array(z.string()),
+    config: jsonObject.meta({ description: "JSON Schema of a connection's config." }),
+    operations: z.array(
+      z.object({
+        name: z.string(),
+        title: z.string(),
+        description: z.string(),
+        input: jsonObject.meta({ description: "JSON Schema of the input." }),
+      }),
+    ),
+  })
+  .meta({ id: "Connector" });
+
+export const connectorList = z.object({ items: z.array(connectorInfo) });
+
+export type ConnectionTest = z.infer<typeof connectionTest>;
+export type ConnectorInfo = z.infer<typeof connectorInfo>;
 export type PutConnectionRequest = z.input<typeof putConnectionRequest>;
 export type Connection = z.infer<typeof connection>;

@@ -1,4 +1,4 @@
-import type { Connection, PutConnectionRequest, Secret } from "@oars/contract";
+import type { Connection, ConnectionTest, ConnectorInfo, PutConnectionRequest, Secret } from "@oars/contract";
 import { type Listing, wholeListing } from "./listing.ts";
 import { path } from "./path.ts";
 import type { CallOptions, Transport } from "./transport.ts";
@@ -21,4 +21,10 @@ export const createConnections = (transport: Transport) => ({
     wholeListing(() => transport.json({ method: "GET", path: "/v1/connections", options })),
   get: (name: string, options?: CallOptions): Promise<Connection> =>
     transport.json({ method: "GET", path: path`/v1/connections/${name}`, options }),
+  /** Reaches the system behind it and changes nothing there. That the system refuses is `ok: false`. */
+  test: (name: string, options?: CallOptions): Promise<ConnectionTest> =>
+    transport.json({ method: "POST", path: path`/v1/connections/${name}/test`, options }),
+  /** The connectors that a connection can be of, with their schemas. */
+  connectors: (options?: CallOptions): Listing<ConnectorInfo> =>
+    wholeListing(() => transport.json({ method: "GET", path: "/v1/connectors", options })),
 });

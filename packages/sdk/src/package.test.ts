@@ -45,7 +45,7 @@ describe("the exports", () => {
         "me: get issueToken",
         "principals: create list get issueKey listKeys revokeKey",
         "secrets: put list delete",
-        "connections: put list get",
+        "connections: put list get test connectors",
         "policies: validate create list get publish",
         "flows: schema validate publish list get",
         "runs: start get list items retry skip editOutput abort pause resume rerun replay bulk signal signals payload events eventList wait",

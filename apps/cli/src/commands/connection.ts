@@ -8,7 +8,7 @@ import { block, fields, table } from "../text.ts";
 import { when } from "../time.ts";
 
 export function addConnection(program: Command, host: CommandHost): void {
-  const connection = addGroup(program, "connection", "Connections to outside systems");
+  const connection = addGroup(program, "connection", "Connections to outside systems").alias("connections");
   addCommand(
     connection,
     host,
@@ -18,6 +18,8 @@ export function addConnection(program: Command, host: CommandHost): void {
   ).option("--name <name>", "its name, in place of the file's own");
   addCommand(connection, host, "list", "List connections", list);
   addCommand(connection, host, "show <name>", "Show a connection", show);
+  addCommand(connection, host, "test <name>", "Reach the system behind a connection, changing nothing", test);
+  addCommand(connection, host, "connectors", "List what a connection can be of", connectors);
 }
 
 async function put(session: Session, options: { name?: string }, file: string): Promise<void> {
@@ -55,6 +57,25 @@ async function list(session: Session): Promise<void> {
   );
 }
 
+async function test(session: Session, _options: object, name: string): Promise<number> {
+  const report = await (await session.client()).connections.test(name);
+  session.show(
+    report,
+    () => `${report.ok ? "ok" : `failed (${report.code ?? "no code"})`}: ${report.message}\n`,
+  );
+  return report.ok ? 0 : 1;
+}
+
+async function connectors(session: Session): Promise<void> {
+  const page = await (await session.client()).connections.connectors().page();
+  session.show(page, () =>
+    table([
+      ["connector", "operations", "what it reaches"],
+      ...page.items.map((c) => [c.name, c.operations.map((o) => o.name).join(", "), c.description]),
+    ]),
+  );
+}
+
 async function show(session: Session, _options: object, name: string): Promise<void> {
   const found = await (await session.client()).connections.get(name);
   session.show(
@@ -66,6 +87,7 @@ async function show(session: Session, _options: object, name: string): Promise<v
         ["connector", found.connector],
         ["environment", found.environment],
         ["risk", String(found.risk)],
+        ["emulated", found.emulate ? "yes: nothing is called" : "no"],
         ["data types", found.dataTypes.join(", ")],
         ["revision", String(found.revision)],
         ["changed", when(found.updatedAt, session.now())],

@@ -81,8 +81,8 @@ const definitionDigests = new WeakMap<Connection, string>();
 function definitionDigest(connection: Connection): string {
   const known = definitionDigests.get(connection);
   if (known !== undefined) return known;
-  const { connector, config, environment } = connection;
-  const digest = digestOf({ connector, config, environment });
+  const { connector, config, environment, emulate } = connection;
+  const digest = digestOf({ connector, config, environment, ...(emulate ? { emulate } : {}) });
   definitionDigests.set(connection, digest);
   return digest;
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import type { Connection } from "#act/connector-kit";
 import { createConnectionCache } from "./connection-cache.ts";
-import { connectionTo } from "./testing-connection.ts";
+
+const connectionTo = (name: string): Connection => ({ name }) as never; // the cache reads nothing of it
 
 describe("the cache of connections", () => {
   it("never keeps what a read saw before a put was committed", async () => {

@@ -1,4 +1,4 @@
-import type { Connection } from "./connector.ts";
+import type { Connection } from "#act/connector-kit";
 
 /**
  * Connections as the hot path finds them. A put in this process is seen at once; one in another process within

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { Caller, Permission } from "#platform/access";
 import { sql } from "#platform/db";
 import { newId } from "#platform/kernel";
+import { createDialer } from "#platform/net";
 import { drivers, useDatabase } from "#testing";
-import { type Connectors, createConnectors } from "./index.ts";
+import { type AllowedTool, type Connectors, createConnectors } from "./index.ts";
 
 const callerOf = (
   tenantId: string,
@@ -23,12 +24,22 @@ const wms = { name: "wms", connector: "http", config: { baseUrl: "https://wms.ex
 
 describe.each(drivers)("connections on %s", (driver) => {
   const db = useDatabase(driver);
-  const connectorsOf = (options: { secrets?: readonly string[]; cacheMs?: number } = {}): Connectors =>
+  const connectorsOf = (
+    options: { secrets?: readonly string[]; cacheMs?: number; allowed?: readonly AllowedTool[] } = {},
+  ): Connectors =>
     createConnectors({
       db: db(),
       vault: {
         listSecrets: async () => (options.secrets ?? []).map((name) => ({ name }) as never), // only the names are read
+        readSecret: async () => "s3cret-value",
       },
+      dialer: createDialer({
+        allow: [],
+        deny: ["0.0.0.0/0", "::/0"],
+        maxResponseBytes: 1,
+        connectTimeoutMs: 1_000,
+      }),
+      allowed: options.allowed ?? [],
       cacheMs: options.cacheMs ?? 60_000,
     });
 
@@ -136,7 +147,7 @@ describe.each(drivers)("connections on %s", (driver) => {
   it("of an unknown connector are refused with the known ones", async () => {
     await expect(connectorsOf().put(callerOf(newId()), { ...wms, connector: "fax" })).rejects.toMatchObject({
       code: "CONNECTOR_UNKNOWN",
-      params: { connector: "fax", connectors: "http" },
+      params: { connector: "fax", connectors: expect.stringContaining("http") },
     });
   });
 
@@ -185,10 +196,81 @@ describe.each(drivers)("connections on %s", (driver) => {
     expect(await connectors.factSpecs(tenantId)).toEqual([]);
   });
 
-  it("offer the operation http.request", () => {
+  it("offer the operations of every connector", () => {
     const connectors = connectorsOf();
     expect(connectors.operation("http.request")).toMatchObject({ name: "http.request", connector: "http" });
     expect(connectors.operation("fax.send")).toBeUndefined();
-    expect(connectors.operations.map((one) => one.name)).toEqual(["http.request"]);
+    expect(connectors.operations.map((one) => one.name)).toEqual(
+      connectors.catalogue.flatMap((one) => Object.keys(one.operations)),
+    );
+  });
+
+  it("are tested by reaching the system; what stops it is a report with its code", async () => {
+    const [connectors, caller] = [connectorsOf(), callerOf(newId())];
+    await connectors.put(caller, { ...wms, config: { baseUrl: "http://127.0.0.1:9" } });
+    expect(await connectors.test(caller, "wms")).toMatchObject({
+      ok: false,
+      code: "NET_ADDRESS_FORBIDDEN",
+      emulated: false,
+    });
+    await expect(connectors.test(caller, "none")).rejects.toMatchObject({ code: "CONNECTION_NOT_FOUND" });
+    await expect(connectors.test(callerOf(newId()), "wms")).rejects.toMatchObject({
+      code: "CONNECTION_NOT_FOUND",
+    });
+    const reader = callerOf(caller.tenantId, ["connections:read"]);
+    await expect(connectors.test(reader, "wms")).rejects.toMatchObject({ code: "AUTH_FORBIDDEN" });
+  });
+
+  it("that are emulated answer every operation and test with neither network nor secrets", async () => {
+    const [connectors, caller] = [connectorsOf(), callerOf(newId())];
+    const put = await connectors.put(caller, { ...wms, emulate: true });
+    expect(put.emulate).toBe(true);
+    const [connection, operation] = [
+      await connectors.find(caller.tenantId, "wms"),
+      connectors.operation("http.request"),
+    ];
+    if (connection === undefined || operation === undefined) throw new Error("it was put");
+    const untouched = () => Promise.reject(new Error("an emulation reached out"));
+    const context = {
+      connection,
+      secrets: untouched,
+      dialer: { request: untouched, connect: untouched },
+      idempotencyKey: "k",
+      timeoutMs: 1_000,
+    };
+    const input = operation.input.parse({ connection: "wms", path: "/x", body: { a: 1 } });
+    expect(await operation.execute(context, input)).toMatchObject({
+      status: "completed",
+      output: { status: 200, body: { a: 1 }, emulated: true },
+    });
+    expect(await connectors.test(caller, "wms")).toMatchObject({ ok: true, emulated: true });
+    expect((await connectors.put(caller, wms)).emulate).toBe(false);
+  });
+
+  it("give only the tools that the operator allows their tenant", async () => {
+    const [one, two] = [callerOf(newId()), callerOf(newId())];
+    const connectors = connectorsOf({
+      allowed: [
+        { tenantId: null, pattern: "wms/http.list" },
+        { tenantId: two.tenantId, pattern: "http" },
+      ],
+    });
+    const describeAs = async (caller: Caller, name: string) => {
+      await connectors.put(caller, wms);
+      const [connection, operation] = [
+        await connectors.find(caller.tenantId, "wms"),
+        connectors.operation(name),
+      ];
+      if (connection === undefined || operation === undefined) throw new Error("it was put");
+      const input = name === "http.list" ? { next: { link: true } } : {};
+      return operation.describe(
+        connection,
+        operation.input.parse({ connection: "wms", path: "/x", ...input }),
+      ).tool;
+    };
+    const refused = { code: "TOOL_NOT_ALLOWED", params: { tool: "wms/http.request" } };
+    await expect(describeAs(one, "http.request")).rejects.toMatchObject(refused);
+    expect(await describeAs(one, "http.list")).toBe("wms/http.list");
+    expect(await describeAs(two, "http.request")).toBe("wms/http.request");
   });
 });

@@ -1,8 +1,14 @@
 import { z } from "zod";
+import {
+  type Connection,
+  type ConnectionInfo,
+  type Connector,
+  type FactSpec,
+  type FactValue,
+  isJson,
+  problemsOf,
+} from "#act/connector-kit";
 import { type FieldProblem, type Json, OarsError } from "#platform/kernel";
-import type { Connection, ConnectionInfo, Connector, FactSpec, FactValue } from "./connector.ts";
-import { isJson } from "./json-value.ts";
-import { problemsOf } from "./problems.ts";
 
 const factName = z.string().regex(/^(?!__)[A-Za-z_][A-Za-z0-9_]{0,63}$/, {
   error: 'must be named with letters, digits and underscores, at most 64, not starting with a digit or "__"',
@@ -25,6 +31,8 @@ export const connectionInput = z.strictObject({
   risk: z.int().min(0).max(100).default(50),
   dataTypes: z.array(z.string().min(1).max(60)).max(50).default([]),
   facts: z.record(factName, z.union([z.string().max(500), z.int(), z.boolean()])).default({}),
+  /** A dry run: operations answer without network and secrets. */
+  emulate: z.boolean().default(false),
 });
 
 export type ConnectionInput = z.input<typeof connectionInput>;

@@ -9,7 +9,9 @@ export type {
   OperationContext,
   OperationOutcome,
   StepError,
+  TestReport,
   Verb,
-} from "./connector.ts";
+} from "#act/connector-kit";
+export type { AllowedTool } from "./allowed-tools.ts";
 export type { ConnectionInput } from "./domain.ts";
 export { type Connectors, type ConnectorsDeps, createConnectors } from "./service.ts";

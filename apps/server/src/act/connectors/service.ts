@@ -1,9 +1,21 @@
+import {
+  type Connection,
+  type ConnectionInfo,
+  type Connector,
+  type FactSpec,
+  type Operation,
+  problemsOf,
+  type TestReport,
+} from "#act/connector-kit";
+import { webConnectors } from "#act/connectors-web";
+import { wireConnectors } from "#act/connectors-wire";
 import { type Caller, requirePermission } from "#platform/access";
 import type { Database, Tx } from "#platform/db";
 import { type FieldProblem, newId, OarsError } from "#platform/kernel";
+import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
+import { type AllowedTool, createAllowedTools } from "./allowed-tools.ts";
 import { createConnectionCache } from "./connection-cache.ts";
-import type { Connection, ConnectionInfo, Connector, FactSpec, Operation } from "./connector.ts";
 import {
   type ConnectionInput,
   connectionInput,
@@ -13,15 +25,17 @@ import {
   toReady,
   unknownConnector,
 } from "./domain.ts";
-import { httpConnector } from "./http-connector.ts";
-import { problemsOf } from "./problems.ts";
+import { guarded } from "./guarded.ts";
 import { findConnection, listConnections, putConnection } from "./store.ts";
 
 export interface ConnectorsDeps {
   readonly db: Database;
-  readonly vault: Pick<Vault, "listSecrets">;
-  /** Connectors besides `http`. */
+  readonly vault: Pick<Vault, "listSecrets" | "readSecret">;
+  readonly dialer: Pick<Dialer, "request" | "connect">;
+  /** Connectors besides the built-in ones. */
   readonly more?: readonly Connector[];
+  /** The tools that tenants may use; absent or empty: all. */
+  readonly allowed?: readonly AllowedTool[];
   /** How long a connection may be served after another process changed it; 2,000 when absent. */
   readonly cacheMs?: number;
 }
@@ -33,17 +47,31 @@ export interface Connectors {
    */
   put(caller: Caller, input: ConnectionInput): Promise<ConnectionInfo>;
   list(caller: Caller): Promise<ConnectionInfo[]>;
+  /**
+   * Reaches the system with the connection's credentials and changes nothing there; an emulated connection
+   * reaches nothing. Throws CONNECTION_NOT_FOUND. That the system refuses is a report.
+   */
+  test(
+    caller: Caller,
+    name: string,
+  ): Promise<TestReport & { readonly emulated: boolean; readonly ms: number }>;
   /** For actions: from memory when it can. */
   find(tenantId: string, name: string): Promise<Connection | undefined>;
   operation(name: string): Operation | undefined;
   readonly operations: readonly Operation[];
+  /** What a person can choose from. */
+  readonly catalogue: readonly Connector[];
   /** The facts that policies of this tenant may read, each name once. */
   factSpecs(tenantId: string): Promise<FactSpec[]>;
 }
 
 export function createConnectors(deps: ConnectorsDeps): Connectors {
-  const connectors = new Map([httpConnector, ...(deps.more ?? [])].map((one) => [one.name, one]));
-  const operations = new Map([...connectors.values()].flatMap((one) => Object.entries(one.operations)));
+  const all: readonly Connector[] = [...webConnectors, ...wireConnectors, ...(deps.more ?? [])];
+  const connectors = new Map(all.map((one) => [one.name, one]));
+  const allowed = createAllowedTools(deps.allowed ?? []);
+  const operations = new Map(
+    all.flatMap((one) => Object.entries(one.operations)).map(([name, one]) => [name, guarded(one, allowed)]),
+  );
   const cache = createConnectionCache(deps.cacheMs ?? 2_000);
 
   const load = async (tenantId: string, name: string): Promise<Connection | undefined> => {
@@ -91,9 +119,25 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
       requirePermission(caller, "connections:read");
       return deps.db.read(caller.tenantId, (db) => listConnections(db, caller.tenantId));
     },
+    async test(caller, name) {
+      requirePermission(caller, "connections:write");
+      const connection = await load(caller.tenantId, name);
+      if (connection === undefined) throw new OarsError("CONNECTION_NOT_FOUND", { name });
+      if (connection.emulate) return { ...emulatedReport, emulated: true, ms: 0 };
+      const started = performance.now();
+      const report = await connectors.get(connection.connector)?.test({
+        connection,
+        dialer: deps.dialer,
+        secrets: (secret) => deps.vault.readSecret(caller.tenantId, secret),
+        timeoutMs: testTimeoutMs,
+      });
+      if (report === undefined) throw unknownConnector(connectors, connection.connector);
+      return { ...report, emulated: false, ms: Math.round(performance.now() - started) };
+    },
     find: async (tenantId, name) => cache.get(tenantId, name, () => load(tenantId, name)),
     operation: (name) => operations.get(name),
     operations: [...operations.values()],
+    catalogue: all,
     async factSpecs(tenantId) {
       const list = await deps.db.read(tenantId, (db) => listConnections(db, tenantId));
       const byName = new Map(factsOf(list).flatMap(({ facts }) => facts.map((fact) => [fact.name, fact])));
@@ -101,6 +145,13 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
     },
   };
 }
+
+const testTimeoutMs = 10_000;
+
+const emulatedReport: TestReport = {
+  ok: true,
+  message: "The connection is emulated: nothing was called. Its config is valid.",
+};
 
 const invalid = (problems: readonly FieldProblem[]): OarsError =>
   new OarsError("CONNECTION_INVALID", {}, { errors: problems });

@@ -1,6 +1,6 @@
+import type { ConnectionInfo, FactValue } from "#act/connector-kit";
 import { type Db, type Sql, sql, type Tx } from "#platform/db";
 import type { Json } from "#platform/kernel";
-import type { ConnectionInfo, FactValue } from "./connector.ts";
 
 interface ConnectionRow {
   tenant_id: string;
@@ -12,6 +12,7 @@ interface ConnectionRow {
   risk: number;
   data_types: string[];
   facts: Record<string, FactValue>;
+  emulate: boolean;
   revision: number;
   created_at: Date;
   updated_at: Date;
@@ -19,7 +20,7 @@ interface ConnectionRow {
 
 const columns: Sql = sql`connection.tenant_id, connection.id, connection.name, connection.connector,
   connection.config, connection.environment, connection.risk, connection.data_types, connection.facts,
-  connection.revision, connection.created_at, connection.updated_at`;
+  connection.emulate, connection.revision, connection.created_at, connection.updated_at`;
 
 const toConnection = (row: ConnectionRow): ConnectionInfo => ({
   tenantId: row.tenant_id,
@@ -31,6 +32,7 @@ const toConnection = (row: ConnectionRow): ConnectionInfo => ({
   risk: row.risk,
   dataTypes: row.data_types,
   facts: row.facts,
+  emulate: row.emulate,
   revision: row.revision,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
@@ -59,12 +61,13 @@ export type ConnectionValues = Omit<ConnectionInfo, "revision" | "createdAt" | "
 export async function putConnection(tx: Tx, values: ConnectionValues): Promise<ConnectionInfo> {
   const { tenantId, id, name, connector, environment, risk } = values;
   const [row] = await tx.query<ConnectionRow>(sql`/* connectors.put */
-    insert into connection (tenant_id, id, name, connector, config, environment, risk, data_types, facts)
+    insert into connection (tenant_id, id, name, connector, config, environment, risk, data_types, facts, emulate)
     values (${tenantId}, ${id}, ${name}, ${connector}, ${JSON.stringify(values.config)}::jsonb, ${environment},
-      ${risk}, ${[...values.dataTypes]}::text[], ${JSON.stringify(values.facts)}::jsonb)
+      ${risk}, ${[...values.dataTypes]}::text[], ${JSON.stringify(values.facts)}::jsonb, ${values.emulate})
     on conflict on constraint connection__tenant_id__name do update
       set connector = excluded.connector, config = excluded.config, environment = excluded.environment,
         risk = excluded.risk, data_types = excluded.data_types, facts = excluded.facts,
+        emulate = excluded.emulate,
         revision = connection.revision + 1, updated_at = now()
     returning ${columns}`);
   if (row === undefined) throw new Error("an upsert returned no row");

@@ -1,6 +1,8 @@
 import {
   connection,
   connectionList,
+  connectionTest,
+  connectorList,
   putConnectionRequest,
   putSecretRequest,
   resourceName,
@@ -8,7 +10,7 @@ import {
   secretList,
 } from "@oars/contract";
 import { z } from "zod";
-import type { ConnectionInfo, ConnectionInput } from "#act/connectors";
+import type { ConnectionInfo, ConnectionInput, Connector } from "#act/connectors";
 import { OarsError } from "#platform/kernel";
 import type { SecretInfo } from "#platform/vault";
 import { route, type ServiceRoute } from "./services.ts";
@@ -26,6 +28,7 @@ const toConnection = (c: ConnectionInfo) => ({
   risk: c.risk,
   dataTypes: c.dataTypes,
   facts: c.facts,
+  emulate: c.emulate,
   revision: c.revision,
   createdAt: c.createdAt,
   updatedAt: c.updatedAt,
@@ -38,6 +41,26 @@ const toSecret = (s: SecretInfo) => ({
   createdBy: shownOrNull("principal", s.createdBy),
   updatedAt: s.updatedAt,
   updatedBy: shownOrNull("principal", s.updatedBy),
+});
+
+const schemaOf = (schema: z.ZodType) => {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  return JSON.parse(JSON.stringify(rest)) as Record<string, unknown>; // an object schema; its text drops what JSON lacks
+};
+
+const toConnector = (c: Connector) => ({
+  name: c.name,
+  title: c.title,
+  description: c.description,
+  docs: c.docs,
+  auth: c.auth,
+  config: schemaOf(c.configSchema),
+  operations: Object.values(c.operations).map((o) => ({
+    name: o.name,
+    title: o.title,
+    description: o.description,
+    input: schemaOf(o.input),
+  })),
 });
 
 export const connectionRoutes: readonly ServiceRoute[] = [
@@ -113,5 +136,27 @@ export const connectionRoutes: readonly ServiceRoute[] = [
       if (found === undefined) throw new OarsError("CONNECTION_NOT_FOUND", { name: params.name });
       return toConnection(found);
     },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/connections/:name/test",
+    access: "connections:write",
+    tag: "connections",
+    summary: "Test a connection",
+    description:
+      "Reaches the system behind it with its credentials and changes nothing there. A refusal is an answer with `ok: false`.",
+    params: byName,
+    notFound: "CONNECTION_NOT_FOUND",
+    answer: { status: 200, body: connectionTest },
+    handle: ({ connectors }, { caller, params }) => connectors.test(caller, params.name),
+  }),
+  route({
+    method: "GET",
+    path: "/v1/connectors",
+    access: "connections:read",
+    tag: "connections",
+    summary: "List connectors with their schemas",
+    answer: { status: 200, body: connectorList },
+    handle: async ({ connectors }) => ({ items: connectors.catalogue.map(toConnector) }),
   }),
 ];

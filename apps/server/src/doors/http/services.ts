@@ -40,7 +40,7 @@ export interface Services {
     | "issueToken"
   >;
   readonly secrets: Secrets;
-  readonly connectors: Pick<Connectors, "put" | "list" | "find">;
+  readonly connectors: Pick<Connectors, "put" | "list" | "find" | "test" | "catalogue">;
   readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;

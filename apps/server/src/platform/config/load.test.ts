@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type FieldProblem, isOarsError } from "#platform/kernel";
+import { type FieldProblem, formatId, isOarsError } from "#platform/kernel";
 import { type Environment, loadConfig } from "./load.ts";
 import { variables } from "./variables.ts";
 
@@ -26,6 +26,8 @@ function problemsOf(env: Environment): readonly FieldProblem[] {
 
 const named = (env: Environment): string[] => problemsOf(env).map((p) => `${p.path} ${p.code}`);
 
+const tenantId = "01890a5d-ac96-774b-bcce-b302099a8057";
+
 describe("loadConfig", () => {
   it("needs nothing in development and stays on this machine", () => {
     const config = loadConfig({});
@@ -36,6 +38,8 @@ describe("loadConfig", () => {
       keys: { dataEncryption: null, jwt: null },
       logOrigin: "127.0.0.1:8080",
       egressAllow: [],
+      egressHosts: [],
+      allowedTools: [],
       warnings: [],
     });
   });
@@ -245,6 +249,38 @@ describe("readers", () => {
     ["OARS_EGRESS_ALLOW", "127.0.0.1, ::1,10.0.0.0/8", ["127.0.0.1/32", "::1/128", "10.0.0.0/8"]],
     ["OARS_EGRESS_ALLOW", "10.0.0.0/33", undefined],
     ["OARS_EGRESS_ALLOW", "10", undefined],
+    [
+      "OARS_EGRESS_HOSTS",
+      "API.example.com, *.example.org:443,*:22,[::1]:80",
+      [
+        { tenantId: null, host: "api.example.com", port: null },
+        { tenantId: null, host: "*.example.org", port: 443 },
+        { tenantId: null, host: "*", port: 22 },
+        { tenantId: null, host: "::1", port: 80 },
+      ],
+    ],
+    [
+      "OARS_EGRESS_HOSTS",
+      `${formatId("tenant", tenantId)}=a.test:443`,
+      [{ tenantId, host: "a.test", port: 443 }],
+    ],
+    ["OARS_EGRESS_HOSTS", "https://a.test", undefined],
+    ["OARS_EGRESS_HOSTS", "a.test:99999", undefined],
+    ["OARS_EGRESS_HOSTS", "someone=a.test", undefined],
+    [
+      "OARS_ALLOWED_TOOLS",
+      `slack,http.request,wms/*,wms/http.request,*,${formatId("tenant", tenantId)}=crm/*`,
+      [
+        { tenantId: null, pattern: "slack" },
+        { tenantId: null, pattern: "http.request" },
+        { tenantId: null, pattern: "wms/*" },
+        { tenantId: null, pattern: "wms/http.request" },
+        { tenantId: null, pattern: "*" },
+        { tenantId, pattern: "crm/*" },
+      ],
+    ],
+    ["OARS_ALLOWED_TOOLS", "wms/", undefined],
+    ["OARS_ALLOWED_TOOLS", "http.*", undefined],
     ["OARS_LOG_ORIGIN", "a b", undefined],
   ] as const)("%s=%s reads as %o", (name, text, value) => {
     expect(read(name, text)).toEqual(value);

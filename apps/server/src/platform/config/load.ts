@@ -65,6 +65,12 @@ export interface Config {
     readonly receipts: number | null;
   };
   readonly egressAllow: readonly string[];
+  readonly egressHosts: readonly {
+    readonly tenantId: string | null;
+    readonly host: string;
+    readonly port: number | null;
+  }[];
+  readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
   readonly logOrigin: string;
   /** Legal, but to be said at start. */
   readonly warnings: readonly string[];
@@ -260,6 +266,8 @@ function assemble(v: Values, warnings: readonly string[]): Config {
       receipts: v.OARS_RETENTION_RECEIPTS,
     },
     egressAllow: v.OARS_EGRESS_ALLOW,
+    egressHosts: v.OARS_EGRESS_HOSTS,
+    allowedTools: v.OARS_ALLOWED_TOOLS,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
     warnings,
   };

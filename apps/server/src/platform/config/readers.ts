@@ -4,6 +4,7 @@
  */
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
+import { parseId } from "#platform/kernel";
 import { decodeKey, Secret } from "./secret.ts";
 
 export interface Reader<T> {
@@ -101,6 +102,43 @@ export const addressBlocks: Reader<readonly string[]> = reader(
     return list.every((block) => block !== undefined) ? list : undefined;
   },
 );
+
+/** An entry that may be one tenant's own: `tenant_…=value`. */
+function owned(entry: string): { tenantId: string | null; value: string } | undefined {
+  const at = entry.indexOf("=");
+  if (at < 0) return { tenantId: null, value: entry };
+  const tenantId = parseId("tenant", entry.slice(0, at).trim());
+  return tenantId === undefined ? undefined : { tenantId, value: entry.slice(at + 1).trim() };
+}
+
+const egressHost = /^(\*|(?:\*\.)?[a-z0-9](?:[a-z0-9.-]{0,251})|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?$/;
+
+export const egressHosts: Reader<
+  readonly { readonly tenantId: string | null; readonly host: string; readonly port: number | null }[]
+> = reader("a comma list such as `api.example.com,*.example.org:443,tenant_…=*:443`", (value) => {
+  const list = commaList(value).map((entry) => {
+    const own = owned(entry);
+    const [, host = "", port] = egressHost.exec(own?.value.toLowerCase() ?? "") ?? [];
+    if (own === undefined || host === "" || Number(port ?? 1) > 65_535) return undefined;
+    const bare = host.startsWith("[") ? host.slice(1, -1) : host;
+    return { tenantId: own.tenantId, host: bare, port: port === undefined ? null : Number(port) };
+  });
+  return list.every((rule) => rule !== undefined) ? list : undefined;
+});
+
+const toolPattern =
+  /^(?:\*|[a-z][a-z0-9]*(?:\.[a-z][a-z0-9_]*)?|[A-Za-z0-9][A-Za-z0-9._-]{0,99}\/(?:\*|[a-z][a-z0-9]*\.[a-z][a-z0-9_]*))$/;
+
+export const allowedTools: Reader<readonly { readonly tenantId: string | null; readonly pattern: string }[]> =
+  reader("a comma list such as `slack,http.request,wms/*,tenant_…=crm/*`", (value) => {
+    const list = commaList(value).map((entry) => {
+      const own = owned(entry);
+      return own !== undefined && toolPattern.test(own.value)
+        ? { tenantId: own.tenantId, pattern: own.value }
+        : undefined;
+    });
+    return list.every((entry) => entry !== undefined) ? list : undefined;
+  });
 
 export const key32: Reader<Secret<Uint8Array>> = reader(
   "32 random bytes as 64 hex digits or base64 (make one: `openssl rand -base64 32`)",

@@ -253,6 +253,17 @@ export const variables = {
       "Private address blocks that connectors may reach. Public addresses are open; loopback, private and link-local ones are refused unless listed here.",
   }),
 
+  OARS_EGRESS_HOSTS: always(read.egressHosts, "", {
+    group: "Network",
+    description:
+      "Hosts that connectors may reach, as `host`, `host:port`, `*.domain` or `*:port`; empty: all. An entry `tenant_…=host:port` is one tenant's own, and a tenant with entries of its own is held to those alone.",
+  }),
+  OARS_ALLOWED_TOOLS: always(read.allowedTools, "", {
+    group: "Network",
+    description:
+      "Tools that may be used, as a connector (`slack`), an operation (`http.request`), or of one connection (`wms/*`, `wms/http.request`); empty: all. An entry `tenant_…=wms/*` is one tenant's own, and a tenant with entries of its own is held to those alone.",
+  }),
+
   OARS_LOG_ORIGIN: sometimes(
     read.text("a name without spaces or `+`, such as `oars.example.com`", /^[^\s+]{1,200}$/),
     "the host of the public URL",

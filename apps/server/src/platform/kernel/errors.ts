@@ -82,6 +82,11 @@ export const errorCatalogue = {
   VAULT_KEY_INVALID: spec(500, "never", "The vault key must be 32 bytes in base64 or hex."),
 
   NET_ADDRESS_FORBIDDEN: spec(422, "never", "{host} resolves to an address that is not allowed: {address}."),
+  NET_EGRESS_FORBIDDEN: spec(
+    422,
+    "never",
+    "{host} port {port} is not among the hosts that this tenant may reach.",
+  ),
   NET_URL_INVALID: spec(422, "never", "{url} cannot be called: {reason}."),
   NET_METHOD_INVALID: spec(422, "never", "{method} is not a method that can be sent; use one of {methods}."),
   NET_HEADER_INVALID: spec(422, "never", "Header {name} cannot be sent: {reason}."),
@@ -95,6 +100,7 @@ export const errorCatalogue = {
 
   CONNECTION_NOT_FOUND: spec(404, "never", "There is no connection named {name}."),
   CONNECTION_INVALID: spec(422, "never", "The connection is not valid; see `errors`."),
+  TOOL_NOT_ALLOWED: spec(403, "never", "{tool} is not among the tools that this tenant may use."),
   CONNECTOR_UNKNOWN: spec(422, "never", "There is no connector {connector}; choose one of {connectors}."),
 
   POLICY_NOT_FOUND: spec(404, "never", "There is no such policy bundle."),

@@ -1,6 +1,9 @@
+import type { Socket } from "node:net";
 import { OarsError } from "#platform/kernel";
 import { addressRules } from "./address.ts";
 import { Call } from "./call.ts";
+import { type ConnectRequest, connectSocket } from "./connect.ts";
+import { createEgress, type EgressRule } from "./egress.ts";
 import { AttemptFailed, asNetError, exchange, type RawAnswer } from "./exchange.ts";
 import { isNetError, type NetError, netError } from "./failure.ts";
 import { createPools } from "./pools.ts";
@@ -24,6 +27,8 @@ export interface DialerOptions {
   /** Certificate authorities in PEM that replace the system's. */
   readonly ca?: string | readonly string[];
   readonly resolve?: Resolve;
+  /** Hosts that tenants may reach; absent or empty: every host whose address is permitted. */
+  readonly egress?: readonly EgressRule[];
 }
 
 export interface DialRequest {
@@ -55,6 +60,8 @@ export interface Dialer {
    * `sent` says whether the peer may have acted.
    */
   request(request: DialRequest): Promise<DialAnswer>;
+  /** A TCP connection under the same rules, for other protocols. Rejects with a NetError; the caller closes it. */
+  connect(request: ConnectRequest): Promise<Socket>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -73,7 +80,12 @@ export function createDialer(options: DialerOptions): Dialer {
     maxConnections: options.maxConnections ?? 256,
     ca: options.ca,
   });
+  const egress = createEgress(options.egress ?? []);
   let closing: Promise<void> | undefined;
+  const refuseWhenClosing = (host: string): void => {
+    if (closing === undefined) return;
+    throw netError("NET_UNREACHABLE", { host, reason: "the server is stopping" }, { sent: false });
+  };
 
   /** One hop: the addresses of its host in turn, until one accepts the connection. */
   const send = async (
@@ -82,6 +94,7 @@ export function createDialer(options: DialerOptions): Dialer {
     request: DialRequest,
   ): Promise<RawAnswer & { address: string }> => {
     const host = hostOf(hop.url);
+    egress.check(request.tenantId, host, portOf(hop.url), call.sent);
     const addresses = names.known(host) ?? (await call.orStop(names.find(host)));
     const { url, method, headers, body } = hop;
     const message = { path: url.pathname + url.search, method, headers, body };
@@ -131,13 +144,7 @@ export function createDialer(options: DialerOptions): Dialer {
       checkHeaders(request.headers);
       const { method, headers, body } = request;
       const url = parseTarget(request.url);
-      if (closing !== undefined) {
-        throw netError(
-          "NET_UNREACHABLE",
-          { host: url.host, reason: "the server is stopping" },
-          { sent: false },
-        );
-      }
+      refuseWhenClosing(url.host);
       const call = new Call(url.host, request.timeoutMs, request.signal);
       try {
         const answer = await follow(call, { url, method, headers, body }, request);
@@ -148,10 +155,24 @@ export function createDialer(options: DialerOptions): Dialer {
         call.close();
       }
     },
+    async connect({ host: name, port, tenantId, timeoutMs, signal }) {
+      const host = name.endsWith(".") ? name.slice(0, -1) : name;
+      refuseWhenClosing(host);
+      egress.check(tenantId, host, port, false);
+      const call = new Call(host, Math.min(timeoutMs, options.connectTimeoutMs), signal);
+      try {
+        return await connectSocket(call, names, host, port);
+      } finally {
+        call.close();
+      }
+    },
     close: () => (closing ??= pools.close()),
     [Symbol.asyncDispose]: () => (closing ??= pools.close()),
   };
 }
+
+const portOf = (url: URL): number =>
+  url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
 
 /** A later hop may fail before it sends anything; what an earlier hop sent has been sent all the same. */
 function asSeenBy(call: Call, error: NetError): NetError {

@@ -1,4 +1,5 @@
 export { type AddressRules, addressRules } from "./address.ts";
+export type { ConnectRequest } from "./connect.ts";
 export {
   createDialer,
   type DialAnswer,
@@ -6,6 +7,7 @@ export {
   type DialerOptions,
   type DialRequest,
 } from "./dialer.ts";
+export type { EgressRule } from "./egress.ts";
 export { isNetError, type NetError } from "./failure.ts";
 export { type Resolve, systemResolve } from "./resolve.ts";
 export { parseTarget } from "./target.ts";

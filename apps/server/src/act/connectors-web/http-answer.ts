@@ -1,6 +1,6 @@
+import { storableJson, storableText } from "#act/connector-kit";
 import type { Json } from "#platform/kernel";
 import type { DialAnswer } from "#platform/net";
-import { storableJson, storableText } from "./json-value.ts";
 
 /** Headers that tell a flow something and carry no session. */
 const told = [

@@ -1,17 +1,19 @@
 import { z } from "zod";
+import { connectionField, isJson } from "#act/connector-kit";
 import type { Json } from "#platform/kernel";
 import { headerProblem } from "./http-headers.ts";
 import { pathProblem } from "./http-path.ts";
-import { isJson } from "./json-value.ts";
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 
-const path = z.string().superRefine((text, context) => {
+export const queryField = z.record(z.string(), z.union([scalar, z.array(scalar).max(100)]));
+
+export const pathField = z.string().superRefine((text, context) => {
   const message = pathProblem(text);
   if (message !== undefined) context.addIssue({ code: "custom", message });
 });
 
-const headers = z.record(z.string(), z.string().max(4_000)).superRefine((fields, context) => {
+export const headersField = z.record(z.string(), z.string().max(4_000)).superRefine((fields, context) => {
   for (const [name, value] of Object.entries(fields)) {
     const message = headerProblem(name, value);
     if (message !== undefined) context.addIssue({ code: "custom", path: [name], message });
@@ -21,12 +23,12 @@ const headers = z.record(z.string(), z.string().max(4_000)).superRefine((fields,
 /** The input of `http.request`. */
 export const httpInput = z
   .strictObject({
-    connection: z.string().min(1).max(100),
+    connection: connectionField,
     method: z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]).default("POST"),
     /** Below the connection's base URL. */
-    path,
-    query: z.record(z.string(), z.union([scalar, z.array(scalar).max(100)])).optional(),
-    headers: headers.optional(),
+    path: pathField,
+    query: queryField.optional(),
+    headers: headersField.optional(),
     /** Text is sent as it is, anything else as JSON. */
     body: z.custom<Json>(isJson, { error: "must be text or JSON, at most 100 levels deep" }).optional(),
     /** Which statuses are a success; 200 to 299 when absent. */

@@ -1,4 +1,4 @@
-/** The connector kit: what a connector must offer. A connector holds no state and no policy. */
+/** What a connector must offer. A connector holds no state and no policy. */
 import type { ZodType } from "zod";
 import type { Json } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
@@ -24,6 +24,8 @@ export interface ConnectionInfo {
   readonly dataTypes: readonly string[];
   /** What is always true of the system behind the connection. */
   readonly facts: Readonly<Record<string, FactValue>>;
+  /** Its operations answer from the connector's emulation: no network, no secrets. */
+  readonly emulate: boolean;
   /** Counts from 1, up by one with every put. */
   readonly revision: number;
   readonly createdAt: Date;
@@ -35,14 +37,53 @@ export interface Connection<Settings = unknown> extends ConnectionInfo {
   readonly settings: Settings;
 }
 
-export interface Connector {
+export type AuthKind =
+  | "none"
+  | "bearer"
+  | "basic"
+  | "header"
+  | "password"
+  | "private_key"
+  | "access_key"
+  | "webhook_url"
+  | "routing_key";
+
+/** What a person reads before choosing a connector. */
+export interface Manifest {
+  /** Lower-case letters and digits: the first part of its operations' names. */
   readonly name: string;
-  /** From the config as it is stored to the settings that operations get. */
-  readonly configSchema: ZodType;
+  readonly title: string;
+  /** One sentence: what it reaches. */
+  readonly description: string;
+  /** Where the interface of the outside system is described. */
+  readonly docs: string;
+  readonly auth: readonly AuthKind[];
+}
+
+/** Methods, not function properties: a connector of known settings stands where any connector is wanted. */
+export interface Connector<Settings = unknown> extends Manifest {
+  /** From the config as it is stored to the settings that operations get. Strict. */
+  readonly configSchema: ZodType<Settings>;
   readonly operations: Readonly<Record<string, Operation>>;
-  /** The facts that operations read from their input, and the secrets that a config names. */
-  factSpecs(settings: unknown): readonly FactSpec[];
-  secretNames(settings: unknown): readonly string[];
+  /** The facts that operations read from their input. */
+  factSpecs(settings: Settings): readonly FactSpec[];
+  /** The secrets that a config names. */
+  secretNames(settings: Settings): readonly string[];
+  /** Reaches the system with the connection's credentials and changes nothing there. */
+  test(context: CallContext<Settings>): Promise<TestReport>;
+  readonly fixtures: Fixtures;
+}
+
+/** Configs and inputs that work, for the conformance test, the guides and the emulation. */
+export interface Fixtures {
+  readonly config: Readonly<Record<string, Json>>;
+  /** By operation: inputs without `connection`, and part of the shape that each must have. */
+  readonly inputs: Readonly<
+    Record<
+      string,
+      readonly { readonly input: Readonly<Record<string, Json>>; readonly shape: Partial<ActionShape> }[]
+    >
+  >;
 }
 
 /** Methods, not function properties: an operation of known settings stands where any operation is wanted. */
@@ -50,12 +91,18 @@ export interface Operation<Settings = unknown, Input = unknown> {
   /** `http.request`: connector and operation. */
   readonly name: string;
   readonly connector: string;
-  /** Strict: unknown fields are problems. */
+  readonly title: string;
+  readonly description: string;
+  /** Strict: unknown fields are problems. Has the field `connection`. */
   readonly input: ZodType<Input>;
+  /** What a completed operation gives, emulated or not. */
+  readonly output: ZodType;
   /** What would happen, for policy, approval and receipt. Throws ACTION_INVALID with every problem. */
   describe(connection: Connection<Settings>, input: Input): ActionShape;
   /** Never throws for what the outside does: that is an outcome. */
   execute(context: OperationContext<Settings>, input: Input): Promise<OperationOutcome>;
+  /** An answer as the system could give it. Gets neither network nor secrets. */
+  emulate(connection: Connection<Settings>, input: Input): { readonly [key: string]: Json };
 }
 
 export type Verb = "read" | "write" | "delete" | "execute" | "send" | "pay";
@@ -75,14 +122,26 @@ export interface ActionShape {
   readonly idempotent: boolean;
 }
 
-export interface OperationContext<Settings = unknown> {
+/** The only ways out that a connector has. */
+export interface CallContext<Settings = unknown> {
   readonly connection: Connection<Settings>;
   secrets(name: string): Promise<string>;
-  readonly dialer: Pick<Dialer, "request">;
-  /** The same in every attempt of one effect. */
-  readonly idempotencyKey: string;
+  readonly dialer: Pick<Dialer, "request" | "connect">;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface OperationContext<Settings = unknown> extends CallContext<Settings> {
+  /** The same in every attempt of one effect. */
+  readonly idempotencyKey: string;
+}
+
+export interface TestReport {
+  readonly ok: boolean;
+  /** One sentence: what answered, or what to change. */
+  readonly message: string;
+  /** The code of the failure. */
+  readonly code?: string;
 }
 
 export interface StepError {

@@ -1,5 +1,5 @@
+import type { FactValue } from "#act/connector-kit";
 import type { FieldProblem } from "#platform/kernel";
-import type { FactValue } from "./connector.ts";
 import type { FactRule } from "./http-config.ts";
 import type { HttpInput } from "./http-input.ts";
 

@@ -7,9 +7,10 @@
  *    a gateway's 504 is such a lack of an answer.
  * H5 when nothing was sent it failed, and may be tried again unless the request itself is at fault.
  */
+
+import type { OperationOutcome, StepError } from "#act/connector-kit";
 import type { Json } from "#platform/kernel";
 import type { DialAnswer, NetError } from "#platform/net";
-import type { OperationOutcome, StepError } from "./connector.ts";
 import { outputOf } from "./http-answer.ts";
 
 export interface Asked {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { problemsOf } from "#act/connector-kit";
 import { httpConfig } from "./http-config.ts";
 import { httpInput } from "./http-input.ts";
-import { problemsOf } from "./problems.ts";
 
 const baseUrl = "https://wms.example.com/api";
 

@@ -1,9 +1,9 @@
 /** For this room's tests: a real HTTP server, and a connection to it. */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import type { Connection, Operation, OperationContext, OperationOutcome } from "#act/connector-kit";
 import { newId } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
-import type { Connection, Operation, OperationContext, OperationOutcome } from "./connector.ts";
 import { type HttpSettings, httpConfig } from "./http-config.ts";
 import { httpConnector } from "./http-connector.ts";
 
@@ -61,6 +61,7 @@ export function connectionTo(
     risk: 40,
     dataTypes: ["orders"],
     facts: { region: "eu" },
+    emulate: false,
     revision: 1,
     createdAt: new Date(0),
     updatedAt: new Date(0),
@@ -82,7 +83,7 @@ export const contextOf = (
   ...more,
 });
 
-export const httpRequest = httpConnector.operations["http.request"] as Operation<HttpSettings>; // its only operation
+export const httpRequest = httpConnector.operations["http.request"] as Operation<HttpSettings>; // of this name
 
 export const run = (context: OperationContext<HttpSettings>, input: object): Promise<OperationOutcome> =>
   httpRequest.execute(context, httpRequest.input.parse({ connection: "wms", path: "/shipments", ...input }));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { Connection } from "#act/connector-kit";
 import { OarsError } from "#platform/kernel";
-import type { Connection } from "./connector.ts";
 import type { HttpSettings } from "./http-config.ts";
 import {
   connectionTo,

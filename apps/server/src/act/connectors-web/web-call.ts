@@ -1,0 +1,126 @@
+import {
+  type CallContext,
+  failed,
+  type OperationOutcome,
+  scrubber,
+  type TestReport,
+} from "#act/connector-kit";
+import { isOarsError, type Json } from "#platform/kernel";
+import { isNetError } from "#platform/net";
+import { type Asked, outcomeOfAnswer, outcomeOfFailure } from "./http-outcome.ts";
+
+export interface WebRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array | undefined;
+  /** Changes nothing: an answer without its body is useless. */
+  readonly read: boolean;
+  readonly idempotent: boolean;
+  /** Which statuses are a success; 200 to 299 when absent. */
+  readonly expected?: readonly number[] | undefined;
+  readonly timeoutMs: number;
+  readonly maxResponseBytes?: number | undefined;
+  /** What must not come back to anyone. */
+  readonly secrets: readonly string[];
+}
+
+/** The output of a completed call. */
+export interface WebAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Json;
+  /** The body was no text and is base64. */
+  readonly base64?: boolean;
+  readonly ms: number;
+}
+
+/** Headers of every request: answers come as they are, and as JSON where the other side can choose. */
+export const plainHeaders = {
+  "user-agent": "oars",
+  accept: "application/json, text/*;q=0.9, */*;q=0.5",
+  "accept-encoding": "identity",
+} as const;
+
+/**
+ * One call over HTTP. Never throws for what the vault, the dialer or the other side does. Redirects are not
+ * followed: a redirect is an answer, and policy has seen no other target.
+ */
+export async function callWeb(
+  context: CallContext,
+  prepare: () => WebRequest | Promise<WebRequest>,
+): Promise<OperationOutcome> {
+  let request: WebRequest;
+  try {
+    request = await prepare();
+  } catch (error) {
+    if (!isOarsError(error)) throw error;
+    return failed(error.code, error.message); // of the vault: names the secret
+  }
+  const { method, url, headers, body, read, idempotent, expected, maxResponseBytes } = request;
+  const asked: Asked = {
+    connection: context.connection.name,
+    method,
+    read,
+    idempotent,
+    expected,
+    now: new Date(),
+    clean: scrubber(request.secrets),
+  };
+  try {
+    const answer = await context.dialer.request({
+      method,
+      url,
+      headers,
+      body,
+      timeoutMs: Math.min(context.timeoutMs, request.timeoutMs),
+      maxResponseBytes,
+      signal: context.signal,
+      tenantId: context.connection.tenantId,
+    });
+    return outcomeOfAnswer(asked, answer);
+  } catch (error) {
+    if (!isNetError(error)) throw error;
+    return outcomeOfFailure(asked, error);
+  }
+}
+
+/** Reads a completed call further; other outcomes stay. */
+export function onAnswer(
+  outcome: OperationOutcome,
+  read: (answer: WebAnswer) => OperationOutcome,
+): OperationOutcome {
+  return outcome.status === "completed" ? read(outcome.output as unknown as WebAnswer) : outcome; // made by outputOf
+}
+
+/** A completed outcome with the status of its answer. */
+export const completed = (answer: WebAnswer, output: { readonly [key: string]: Json }): OperationOutcome => ({
+  status: "completed",
+  output,
+  http: answer.status,
+});
+
+/** What a call without effect tells about a connection. `reads`: what an answer means, when it is not enough that one came. */
+export function reportOf(outcome: OperationOutcome, what: string): TestReport {
+  if (outcome.status === "completed") return { ok: true, message: `${what} answered.` };
+  const { code, message } = outcome.error;
+  const advice =
+    code === "HTTP_401" || code === "HTTP_403" ? " Check the secret that the connection names." : "";
+  return { ok: false, code, message: message + advice };
+}
+
+/** The value at a dotted path of a JSON value, own fields only. */
+export function fieldAt(value: unknown, path: string): unknown {
+  let found: unknown = value;
+  for (const name of path.split(".")) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) return undefined;
+    found = (found as Record<string, unknown>)[name]; // an own field, by the check above
+  }
+  return found;
+}
+
+/** The text in that field, or "". */
+export const textAt = (value: unknown, path: string): string => {
+  const found = fieldAt(value, path);
+  return typeof found === "string" ? found : typeof found === "number" ? String(found) : "";
+};
