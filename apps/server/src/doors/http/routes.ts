@@ -4,6 +4,7 @@ import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
+import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
@@ -28,6 +29,7 @@ export const routes: readonly ServiceRoute[] = [
   ...actionRoutes,
   ...approvalRoutes,
   ...receiptRoutes,
+  ...logRoutes,
   ...trustRoutes,
   ...webhookRoutes,
   ...systemRoutes,
