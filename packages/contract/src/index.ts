@@ -20,6 +20,7 @@ export { digest, instant, resourceName, type StepError, stepError } from "./scal
 export * from "./scheduling.ts";
 export * from "./secret.ts";
 export * from "./signal.ts";
+export * from "./signing-key.ts";
 export * from "./system.ts";
 export * from "./trust.ts";
 export * from "./webhook.ts";

@@ -4,6 +4,7 @@ import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
+import { keyRoutes } from "./key-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
@@ -30,6 +31,7 @@ export const routes: readonly ServiceRoute[] = [
   ...approvalRoutes,
   ...receiptRoutes,
   ...logRoutes,
+  ...keyRoutes,
   ...trustRoutes,
   ...webhookRoutes,
   ...systemRoutes,

@@ -11,7 +11,7 @@ import type { Access } from "#platform/access";
 import type { Blobs } from "#platform/blobs";
 import type { Scheduler } from "#platform/jobs";
 import type { Log } from "#sign/log";
-import type { Receipts } from "#sign/receipts";
+import type { Receipts, SigningKeys } from "#sign/receipts";
 import type { StreamTiming } from "./event-stream.ts";
 import { type Route, routeFor } from "./route.ts";
 import type { Secrets } from "./secrets.ts";
@@ -46,7 +46,8 @@ export interface Services {
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
   readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
-  readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;
+  readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "keys" | "jwks" | "verify">;
+  readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
   readonly receiptLog: Pick<
     Log,
     "checkpoint" | "tlogProof" | "exportRun" | "leaf" | "consistency" | "file" | "status"

@@ -12,16 +12,17 @@ import {
   type TrustDocument,
   verifyReceipt,
 } from "@oars/receipts";
-import { createNodeCrypto, type SignedReceipt, signReceiptAside } from "@oars/receipts/node";
+import { createNodeCrypto, type SignedReceipt, signReceiptWith } from "@oars/receipts/node";
 import type { Database, Tx, WriteSet } from "#platform/db";
 import { type Clock, isUuid, newId, OarsError, parseId, sha256 } from "#platform/kernel";
 import type { Vault } from "#platform/vault";
 import { disclosuresFor, joinDisclosures, openDisclosures, purposeOfReceipt } from "./disclosures.ts";
 import type { ListFilter, ListPage, PublicJwk, StoredReceipt, TrustKey } from "./domain.ts";
 import { type ReceiptDraft, toBody } from "./draft.ts";
+import type { Signer } from "./key-holders.ts";
 import { listKeys, type StoredKey } from "./key-store.ts";
 import { createRandomTexts } from "./random.ts";
-import { createSigners, type TenantSigners } from "./signers.ts";
+import { createSigners, type Signers, type TenantSigners } from "./signers.ts";
 import {
   countPending,
   findReceipt,
@@ -43,9 +44,9 @@ export interface Receipts {
    * Signs a receipt and adds its rows to `into`; it exists once `into` is durable. Inside a transaction pass
    * it as `within`: a tenant's first receipt makes keys, and the embedded database would wait for itself.
    * Throws TypeError when the draft does not fit the receipt format: a receipt that no verifier accepts is
-   * never signed.
+   * never signed. `signer` signs in place of the tenant's active key.
    */
-  add(into: WriteSet, draft: ReceiptDraft, within?: Tx): Promise<Added>;
+  add(into: WriteSet, draft: ReceiptDraft, within?: Tx, signer?: Signer): Promise<Added>;
   /** Throws RECEIPT_NOT_FOUND. */
   find(tenantId: string, receiptId: string): Promise<StoredReceipt>;
   list(
@@ -57,6 +58,7 @@ export interface Receipts {
   sdJwt(tenantId: string, receiptId: string, show: { disclose: boolean }): Promise<string>;
   /** Sensitive members in clear; empty when there are none or they were erased. Throws RECEIPT_NOT_FOUND. */
   disclosed(tenantId: string, receiptId: string): Promise<Record<string, Disclosure["value"]>>;
+  /** Every key that the tenant ever had; none before its first receipt. */
   keys(tenantId: string): Promise<TrustKey[]>;
   trust(tenantId: string): Promise<TrustDocument>;
   jwks(tenantId: string): Promise<{ keys: PublicJwk[] }>;
@@ -73,13 +75,15 @@ export interface ReceiptsDeps {
   readonly origin: string;
   /** First part of log origins; the host of `origin` when absent. */
   readonly logOrigin?: string;
+  /** Shared by the rooms of a process; made of the other parts when absent. */
+  readonly signers?: Signers;
   readonly clock: Clock;
   /** Told when a receipt of a tenant became durable. */
   readonly onAdded?: (tenantId: string, type: ReceiptDraft["type"]) => void;
 }
 
 export function createReceipts(deps: ReceiptsDeps): Receipts {
-  const signers = createSigners(deps);
+  const signers = deps.signers ?? createSigners(deps);
   const randomText = createRandomTexts();
   const crypto = createNodeCrypto();
 
@@ -102,21 +106,19 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
     return row;
   };
 
-  const keysOf = async (tenantId: string): Promise<StoredKey[]> => {
-    await signers.get(tenantId);
-    return deps.db.read(tenantId, (db) => listKeys(db, tenantId));
-  };
+  const keysOf = (tenantId: string): Promise<StoredKey[]> =>
+    deps.db.read(tenantId, (db) => listKeys(db, tenantId));
   const trust = async (tenantId: string): Promise<TrustDocument> =>
-    toTrustDocument(tenantId, await keysOf(tenantId));
+    toTrustDocument(tenantId, await keysOf(tenantId), signers.names(tenantId));
 
   return {
-    add: async (into, draft, within) => {
+    add: async (into, draft, within, signer) => {
       const keys = signers.cached(draft.tenantId) ?? (await signers.get(draft.tenantId, within));
       const receiptId = draft.receiptId ?? newId();
       const at = deps.clock.now();
       const texts = disclosuresFor(draft, randomText);
       const [signed, disclosures] = await Promise.all([
-        sign(keys, draft, { receiptId, nonce: randomText(), at, texts }),
+        sign(keys, signer ?? keys.receipt, draft, { receiptId, nonce: randomText(), at, texts }),
         sealDisclosures(draft, receiptId, texts, within),
       ]);
       into.add(insertReceipt, {
@@ -169,6 +171,7 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
 
 async function sign(
   keys: TenantSigners,
+  signer: Signer,
   draft: ReceiptDraft,
   made: { receiptId: string; nonce: string; at: Date; texts: readonly string[] },
 ): Promise<SignedReceipt> {
@@ -180,7 +183,7 @@ async function sign(
     const list = problems.map(({ path, message }) => `${path} ${message}`).join("; ");
     throw new TypeError(`the draft of a ${draft.type} receipt does not fit: ${list}`);
   }
-  return signReceiptAside(body, keys.receipt.privateKey, keys.receipt.kid);
+  return signReceiptWith(body, signer.sign, signer.kid);
 }
 
 const uuidOf = (kind: "run" | "action" | "principal", id: string | null | undefined): string | null =>
