@@ -20,5 +20,6 @@ export * from "./scheduling.ts";
 export * from "./secret.ts";
 export * from "./signal.ts";
 export * from "./system.ts";
+export * from "./tool.ts";
 export * from "./trust.ts";
 export * from "./webhook.ts";
