@@ -18,6 +18,7 @@ export * from "./run-command.ts";
 export { digest, instant, resourceName, type StepError, stepError } from "./scalar.ts";
 export * from "./scheduling.ts";
 export * from "./secret.ts";
+export * from "./security-event.ts";
 export * from "./signal.ts";
 export * from "./system.ts";
 export * from "./trust.ts";

@@ -11,6 +11,7 @@ import { webConnectors } from "#act/connectors-web";
 import { wireConnectors } from "#act/connectors-wire";
 import { type Caller, requirePermission } from "#platform/access";
 import type { Database, Tx } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import { type FieldProblem, newId, OarsError } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
@@ -32,6 +33,7 @@ export interface ConnectorsDeps {
   readonly db: Database;
   readonly vault: Pick<Vault, "listSecrets" | "readSecret">;
   readonly dialer: Pick<Dialer, "request" | "connect">;
+  readonly events?: Pick<SecurityEvents, "record">;
   /** Connectors besides the built-in ones. */
   readonly more?: readonly Connector[];
   /** The tools that tenants may use; absent or empty: all. */
@@ -112,7 +114,17 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
         const clashes = factProblems(facts, await factsOfOthers(tx, tenantId, fields.data.name));
         if (problems.length + clashes.length > 0) throw invalid([...problems, ...clashes]);
         tx.onCommit(() => cache.drop(tenantId, fields.data.name));
-        return putConnection(tx, { ...fields.data, tenantId, id: newId() });
+        const put = await putConnection(tx, { ...fields.data, tenantId, id: newId() });
+        const target = { kind: "connection", id: put.name };
+        const details = { connector: put.connector, revision: put.revision, emulate: put.emulate };
+        await deps.events?.record(tx, {
+          tenantId,
+          type: "connection.changed",
+          actor: caller,
+          target,
+          details,
+        });
+        return put;
       });
     },
     async list(caller) {

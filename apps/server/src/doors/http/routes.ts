@@ -2,6 +2,7 @@ import { accessRoutes } from "./access-routes.ts";
 import { actionRoutes, approvalRoutes } from "./action-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
+import { eventRoutes } from "./event-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
@@ -29,6 +30,7 @@ export const routes: readonly ServiceRoute[] = [
   ...approvalRoutes,
   ...receiptRoutes,
   ...trustRoutes,
+  ...eventRoutes,
   ...webhookRoutes,
   ...systemRoutes,
   ...schedulingRoutes,

@@ -9,6 +9,7 @@ import type { Runs } from "#orchestrate/runs";
 import type { Triggers } from "#orchestrate/triggers";
 import type { Access } from "#platform/access";
 import type { Blobs } from "#platform/blobs";
+import type { SecurityEvents } from "#platform/events";
 import type { Scheduler } from "#platform/jobs";
 import type { Log } from "#sign/log";
 import type { Receipts } from "#sign/receipts";
@@ -50,6 +51,7 @@ export interface Services {
   readonly receiptLog: Pick<Log, "checkpoint" | "tlogProof" | "exportRun">;
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
+  readonly events: Pick<SecurityEvents, "list" | "find">;
   readonly scheduling: Scheduling;
   readonly scheduler: Pick<Scheduler, "list" | "runNow">;
   readonly health: () => Promise<HealthReport>;
