@@ -50,6 +50,7 @@ export interface Rooms {
   readonly idempotency: Idempotency;
   readonly receipts: Receipts;
   readonly log: Log;
+  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly approvals: Approvals;
   readonly connectors: Connectors;
@@ -115,7 +116,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
   const { logOrigin } = config;
-  const receiptLog = createLog({ db, vault, origin, logOrigin, clock, log });
+  const receiptLog = createLog({
+    db,
+    vault,
+    origin,
+    logOrigin,
+    clock,
+    log,
+    onRefused: (logs) => metrics.logRefused.set(logs),
+  });
   const receipts = createReceipts({
     db,
     vault,
@@ -274,6 +283,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: receiptLog,
+    logFiles: { public: config.logPublic, baseUrl: origin },
     policy,
     approvals,
     connectors,

@@ -8,6 +8,7 @@ export * from "./flow-step.ts";
 export * from "./gate.ts";
 export * from "./health.ts";
 export * from "./id.ts";
+export * from "./log.ts";
 export * from "./page.ts";
 export * from "./policy.ts";
 export * from "./principal.ts";

@@ -5,6 +5,7 @@ import { connectionRoutes } from "./connection-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
+import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
@@ -29,6 +30,7 @@ export const routes: readonly ServiceRoute[] = [
   ...actionRoutes,
   ...approvalRoutes,
   ...receiptRoutes,
+  ...logRoutes,
   ...trustRoutes,
   ...eventRoutes,
   ...webhookRoutes,

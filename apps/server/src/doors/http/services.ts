@@ -48,7 +48,12 @@ export interface Services {
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
   readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;
-  readonly receiptLog: Pick<Log, "checkpoint" | "tlogProof" | "exportRun">;
+  readonly receiptLog: Pick<
+    Log,
+    "checkpoint" | "tlogProof" | "exportRun" | "leaf" | "consistency" | "file" | "status"
+  >;
+  /** Whether logs are served as files to anybody, and below which URL. */
+  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
   readonly events: Pick<SecurityEvents, "list" | "find">;

@@ -73,6 +73,8 @@ export interface Config {
   }[];
   readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
   readonly logOrigin: string;
+  /** Whether anybody may read logs as files. */
+  readonly logPublic: boolean;
   /** Legal, but to be said at start. */
   readonly warnings: readonly string[];
 }
@@ -271,6 +273,7 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     egressHosts: v.OARS_EGRESS_HOSTS,
     allowedTools: v.OARS_ALLOWED_TOOLS,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
+    logPublic: v.OARS_LOG_PUBLIC,
     warnings,
   };
 }

@@ -278,6 +278,11 @@ export const variables = {
         "The name under which receipt logs are signed. Verifiers pin it: choose it once and never change it.",
     },
   ),
+  OARS_LOG_PUBLIC: always(read.yesOrNo, "true", {
+    group: "Log",
+    description:
+      "Whether anybody may read the logs' tiles and checkpoints below `/log/`. They hold hashes alone, but their growth shows how busy a tenant is.",
+  }),
 } as const;
 
 export type VariableName = keyof typeof variables;
