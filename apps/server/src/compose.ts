@@ -23,6 +23,7 @@ import { type Access, createAccess, createIdempotency, type Idempotency } from "
 import { type Blobs, createBlobs } from "#platform/blobs";
 import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase, openMonths } from "#platform/db";
+import { createSecurityEvents, type SecurityEvents } from "#platform/events";
 import {
   createOutbox,
   createPressure,
@@ -50,6 +51,7 @@ export interface Rooms {
   readonly idempotency: Idempotency;
   readonly receipts: Receipts;
   readonly log: Log;
+  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly approvals: Approvals;
   readonly connectors: Connectors;
@@ -63,6 +65,7 @@ export interface Rooms {
   readonly scheduler: Scheduler;
   readonly scheduling: Scheduling;
   readonly blobs: Blobs;
+  readonly events: SecurityEvents;
   readonly dialer: Dialer;
   readonly pressure: Pressure;
 }
@@ -104,8 +107,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = systemClock;
   const origin = config.http.publicUrl;
   const blobs = createBlobs({ db });
+  const events = createSecurityEvents({ db, onError });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
-  const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock });
+  const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
   const idempotency = createIdempotency({ db, vault });
   const outbox = createOutbox({
     db,
@@ -114,7 +118,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
   const { logOrigin } = config;
-  const receiptLog = createLog({ db, vault, origin, logOrigin, clock, log });
+  const receiptLog = createLog({
+    db,
+    vault,
+    origin,
+    logOrigin,
+    clock,
+    log,
+    onRefused: (logs) => metrics.logRefused.set(logs),
+  });
   const receipts = createReceipts({
     db,
     vault,
@@ -137,10 +149,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
     db,
     vault,
     dialer,
+    events,
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
-  const policy = createPolicy({ db, receipts, clock, facts: (tenantId) => connectors.factSpecs(tenantId) });
+  const policy = createPolicy({
+    db,
+    receipts,
+    events,
+    clock,
+    facts: (tenantId) => connectors.factSpecs(tenantId),
+  });
   const approvals = createApprovals({ db, receipts, outbox });
   const actions = createActions({
     db,
@@ -152,6 +171,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     policy,
     approvals,
     receipts,
+    events,
     workerId,
     fault,
     outbox,
@@ -273,6 +293,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: receiptLog,
+    logFiles: { public: config.logPublic, baseUrl: origin },
     policy,
     approvals,
     connectors,
@@ -286,6 +307,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduler,
     scheduling,
     blobs,
+    events,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
@@ -295,6 +317,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.start({ worker });
       if (!worker) return;
       await outbox.start();
+      await events.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -302,12 +325,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     stop: async () => {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
+      await events.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
       await workers.stop();
       await receiptLog.stop();
       await access.close();
+      await events.close();
       await dialer.close();
       if (!options.db) await db.close();
     },

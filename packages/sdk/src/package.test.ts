@@ -55,6 +55,7 @@ describe("the exports", () => {
         "approvals: list get decide",
         "receipts: list get proof exportRun verify",
         "trust: keys checkpoint",
+        "log: checkpoint status inclusion consistency checkpointOf",
         "webhooks: list",
         "health: live ready",
         "system: jobs runJob",

@@ -11,6 +11,7 @@ import { webConnectors } from "#act/connectors-web";
 import { wireConnectors } from "#act/connectors-wire";
 import { type Caller, requirePermission } from "#platform/access";
 import type { Database, Tx } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import { type FieldProblem, newId, OarsError } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
@@ -31,6 +32,7 @@ export interface ConnectorsDeps {
   readonly db: Database;
   readonly vault: Pick<Vault, "listSecrets" | "readSecret">;
   readonly dialer: Pick<Dialer, "request" | "connect">;
+  readonly events?: Pick<SecurityEvents, "record">;
   /** Connectors besides the built-in ones. */
   readonly more?: readonly Connector[];
   /** A connection is put, in this transaction; `before` is what had its name. */
@@ -115,9 +117,18 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
         if (problems.length + clashes.length > 0) throw invalid([...problems, ...clashes]);
         tx.onCommit(() => cache.drop(tenantId, fields.data.name));
         const before = await findConnection(tx, tenantId, fields.data.name);
-        const info = await putConnection(tx, { ...fields.data, tenantId, id: newId() });
-        await deps.onPut?.(tx, caller, toReady(connectors, info), before && { ...before, settings: null });
-        return info;
+        const put = await putConnection(tx, { ...fields.data, tenantId, id: newId() });
+        const target = { kind: "connection", id: put.name };
+        const details = { connector: put.connector, revision: put.revision, emulate: put.emulate };
+        await deps.events?.record(tx, {
+          tenantId,
+          type: "connection.changed",
+          actor: caller,
+          target,
+          details,
+        });
+        await deps.onPut?.(tx, caller, toReady(connectors, put), before && { ...before, settings: null });
+        return put;
       });
     },
     async list(caller) {

@@ -2,8 +2,10 @@ import { accessRoutes } from "./access-routes.ts";
 import { actionRoutes, approvalRoutes } from "./action-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
+import { eventRoutes } from "./event-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
+import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
@@ -30,7 +32,9 @@ export const routes: readonly ServiceRoute[] = [
   ...actionRoutes,
   ...approvalRoutes,
   ...receiptRoutes,
+  ...logRoutes,
   ...trustRoutes,
+  ...eventRoutes,
   ...webhookRoutes,
   ...systemRoutes,
   ...schedulingRoutes,

@@ -10,6 +10,7 @@ import type { Runs } from "#orchestrate/runs";
 import type { Triggers } from "#orchestrate/triggers";
 import type { Access } from "#platform/access";
 import type { Blobs } from "#platform/blobs";
+import type { SecurityEvents } from "#platform/events";
 import type { Scheduler } from "#platform/jobs";
 import type { Log } from "#sign/log";
 import type { Receipts } from "#sign/receipts";
@@ -49,9 +50,15 @@ export interface Services {
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
   readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;
-  readonly receiptLog: Pick<Log, "checkpoint" | "tlogProof" | "exportRun">;
+  readonly receiptLog: Pick<
+    Log,
+    "checkpoint" | "tlogProof" | "exportRun" | "leaf" | "consistency" | "file" | "status"
+  >;
+  /** Whether logs are served as files to anybody, and below which URL. */
+  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
+  readonly events: Pick<SecurityEvents, "list" | "find">;
   readonly scheduling: Scheduling;
   readonly scheduler: Pick<Scheduler, "list" | "runNow">;
   readonly health: () => Promise<HealthReport>;
