@@ -11,6 +11,7 @@ import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
 import { createScheduling } from "./scheduling.ts";
 import { createSystem } from "./system.ts";
+import { createTools } from "./tools.ts";
 import { createTransport, type TransportConfig } from "./transport.ts";
 import { createTrust } from "./trust.ts";
 import { createWebhooks } from "./webhooks.ts";
@@ -41,6 +42,7 @@ export function createClient(options: ClientOptions) {
     principals: createPrincipals(transport),
     secrets: createSecrets(transport),
     connections: createConnections(transport),
+    tools: createTools(transport),
     policies: createPolicies(transport),
     flows: createFlows(transport),
     runs: createRuns(transport),

@@ -2,6 +2,7 @@ import { accessRoutes } from "./access-routes.ts";
 import { actionRoutes, approvalRoutes } from "./action-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
+import { eventRoutes } from "./event-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
 import { keyRoutes } from "./key-routes.ts";
@@ -14,6 +15,7 @@ import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
+import { toolRoutes } from "./tool-routes.ts";
 import { trustRoutes } from "./trust-routes.ts";
 import { webhookRoutes } from "./webhook-routes.ts";
 
@@ -21,6 +23,7 @@ import { webhookRoutes } from "./webhook-routes.ts";
 export const routes: readonly ServiceRoute[] = [
   ...accessRoutes,
   ...connectionRoutes,
+  ...toolRoutes,
   ...policyRoutes,
   ...flowRoutes,
   ...runRoutes,
@@ -33,6 +36,7 @@ export const routes: readonly ServiceRoute[] = [
   ...logRoutes,
   ...keyRoutes,
   ...trustRoutes,
+  ...eventRoutes,
   ...webhookRoutes,
   ...systemRoutes,
   ...schedulingRoutes,

@@ -63,6 +63,7 @@ export interface Config {
     readonly runs: number | null;
     readonly actions: number | null;
     readonly receipts: number | null;
+    readonly events: number | null;
   };
   readonly egressAllow: readonly string[];
   readonly egressHosts: readonly {
@@ -266,6 +267,7 @@ function assemble(v: Values, warnings: readonly string[]): Config {
       runs: v.OARS_RETENTION_RUNS,
       actions: v.OARS_RETENTION_ACTIONS,
       receipts: v.OARS_RETENTION_RECEIPTS,
+      events: v.OARS_RETENTION_EVENTS,
     },
     egressAllow: v.OARS_EGRESS_ALLOW,
     egressHosts: v.OARS_EGRESS_HOSTS,

@@ -204,6 +204,11 @@ export const variables = {
       "How long receipts can be read. Their hashes and the signed checkpoints stay for ever, so a copy that somebody kept can be verified.",
   }),
 
+  OARS_RETENTION_EVENTS: always(read.keeping, "400d", {
+    group: "Store",
+    description: "How long security events are kept. Whole months are dropped.",
+  }),
+
   OARS_DATA_ENCRYPTION_KEY: sometimes(
     read.key32,
     "made once and kept in the data directory; production must set it",
