@@ -12,7 +12,9 @@ export const rotateKeyRequest = z
       .min(300)
       .max(30 * day)
       .default(day)
-      .meta({ description: "How long the old key may still sign, so that every process can take up the new one." }),
+      .meta({
+        description: "How long the old key may still sign, so that every process can take up the new one.",
+      }),
   })
   .meta({ id: "RotateKeyRequest" });
 

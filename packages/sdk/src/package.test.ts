@@ -56,6 +56,7 @@ describe("the exports", () => {
         "receipts: list get proof exportRun verify",
         "trust: keys checkpoint",
         "log: checkpoint status inclusion consistency checkpointOf",
+        "keys: list rotate revoke",
         "webhooks: list",
         "health: live ready",
         "system: jobs runJob",

@@ -27,7 +27,8 @@ export const trustRoutes: readonly ServiceRoute[] = [
     access: "anonymous",
     tag,
     summary: "A tenant's receipt keys as a JWKS",
-    description: "Below the issuer that its receipts name. Keys that have ended stay, with when, why and how far they count.",
+    description:
+      "Below the issuer that its receipts name. Keys that have ended stay, with when, why and how far they count.",
     params: byTenant,
     notFound: "TENANT_NOT_FOUND",
     answer: { status: 200, body: jwks },

@@ -3,7 +3,13 @@ import type { Database } from "#platform/db";
 import { type Clock, formatId, newId } from "#platform/kernel";
 import type { Logger } from "#platform/telemetry";
 import type { Vault } from "#platform/vault";
-import { countPendingOf, createSigners, openDisclosures, type Signers, type StoredReceipt } from "#sign/receipts";
+import {
+  countPendingOf,
+  createSigners,
+  openDisclosures,
+  type Signers,
+  type StoredReceipt,
+} from "#sign/receipts";
 import { type LogFile, readLogFile } from "./files.ts";
 import { createSequencerLoop } from "./loop.ts";
 import {

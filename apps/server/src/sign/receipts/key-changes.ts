@@ -17,15 +17,15 @@ import {
   insertKeys,
   type KeyUse,
   listDueKeys,
+  listKeys,
   listUnsettled,
-  lockActiveKey,
-  lockKey,
+  lockKeys,
   revokeKeyRow,
   type StoredKey,
   settleKeyRow,
 } from "./key-store.ts";
 import type { Receipts } from "./service.ts";
-import type { Signers } from "./signers.ts";
+import { activeOf, type Signers } from "./signers.ts";
 
 export interface KeyChange {
   readonly tenantId: string;
@@ -43,7 +43,9 @@ export interface RotatedKey {
 
 export interface SigningKeys {
   /** A new active key. Errors: SIGNER_UNAVAILABLE, with nothing changed. */
-  rotate(change: KeyChange & { readonly use: "receipt" | "log"; readonly overlapMs: number }): Promise<RotatedKey>;
+  rotate(
+    change: KeyChange & { readonly use: "receipt" | "log"; readonly overlapMs: number },
+  ): Promise<RotatedKey>;
   /**
    * Ends a key at once, because somebody else may have it. An active one is followed by a new one. Errors:
    * SIGNING_KEY_NOT_FOUND, SIGNING_KEY_REVOKED, SIGNER_UNAVAILABLE.
@@ -95,15 +97,15 @@ export function createSigningKeys(deps: SigningKeysDeps): SigningKeys {
     rotate,
     revoke: ({ tenantId, kid, reason, by }) =>
       db.tx(tenantId, async (tx) => {
-        const [key] = await lockKey(tx, tenantId, kid);
+        await lockKeys(tx, tenantId);
+        const key = (await listKeys(tx, tenantId)).find((row) => row.kid === kid);
         if (!key || key.use === "witness") throw new OarsError("SIGNING_KEY_NOT_FOUND", { kid });
         if (key.status === "revoked") throw new OarsError("SIGNING_KEY_REVOKED", { kid });
         const { use } = key;
         if (key.status === "active") await follow(deps, tx, { tenantId, use, overlapMs: 0 });
         await revokeKeyRow(tx, tenantId, kid, reason);
-        const [active] = await lockActiveKey(tx, tenantId, use);
-        const [receiptKey] = await lockActiveKey(tx, tenantId, "receipt");
-        if (!active || !receiptKey) throw new Error("a tenant with keys has active ones");
+        const rows = await listKeys(tx, tenantId);
+        const [active, receiptKey] = [activeOf(rows, use), activeOf(rows, "receipt")];
         const set = new WriteSet();
         const draft = {
           tenantId,
@@ -146,12 +148,12 @@ async function follow(
   plan: { readonly tenantId: string; readonly use: "receipt" | "log"; readonly overlapMs: number },
 ): Promise<Follower> {
   const { tenantId, use } = plan;
-  const [old] = await lockActiveKey(tx, tenantId, use);
-  if (!old) throw new Error(`the tenant has no active ${use} key`);
+  await lockKeys(tx, tenantId);
+  const old = activeOf(await listKeys(tx, tenantId), use);
   const made = await signers.make(tx, tenantId, use, old.name, true);
   const [ended] = await beginRetirement(tx, tenantId, old.kid, plan.overlapMs);
   await insertKeys(tx, [made]);
-  const [stored] = await lockActiveKey(tx, tenantId, use);
-  if (!ended || stored?.kid !== made.kid) throw new Error("the next key did not become the active one");
+  const stored = activeOf(await listKeys(tx, tenantId), use);
+  if (!ended || stored.kid !== made.kid) throw new Error("the next key did not become the active one");
   return { old, stored, current: made.kid, retiredAt: ended.retiredAt };
 }

@@ -63,15 +63,10 @@ export async function insertKeys(tx: Tx, keys: readonly NewKey[]): Promise<void>
   }
 }
 
-/** The active key of a use, locked until the transaction ends: rotations of one key follow each other. */
-export const lockActiveKey = (tx: Tx, tenantId: string, use: KeyUse): Promise<StoredKey[]> =>
-  tx.query(sql`/* receipts.lock_active_key */
-    select ${columns} from signing_key
-    where tenant_id = ${tenantId} and use = ${use} and status = 'active' for update`);
-
-export const lockKey = (tx: Tx, tenantId: string, kid: string): Promise<StoredKey[]> =>
-  tx.query(sql`/* receipts.lock_key */
-    select ${columns} from signing_key where tenant_id = ${tenantId} and kid = ${kid} for update`);
+/** Changes of a tenant's keys follow each other: the next one sees what this transaction leaves. */
+export const lockKeys = (tx: Tx, tenantId: string): Promise<unknown[]> =>
+  tx.query(sql`/* receipts.lock_keys */
+    select pg_advisory_xact_lock(hashtextextended(${`oars/keys/${tenantId}`}, 0)) as locked`);
 
 /** The key may sign for so much longer. */
 export const beginRetirement = (
