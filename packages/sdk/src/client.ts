@@ -10,6 +10,7 @@ import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
 import { createScheduling } from "./scheduling.ts";
+import { createSecurityEvents } from "./security-events.ts";
 import { createSystem } from "./system.ts";
 import { createTransport, type TransportConfig } from "./transport.ts";
 import { createTrust } from "./trust.ts";
@@ -50,6 +51,7 @@ export function createClient(options: ClientOptions) {
     receipts: createReceipts(transport),
     trust: createTrust(transport),
     log: createLog(transport),
+    securityEvents: createSecurityEvents(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),
