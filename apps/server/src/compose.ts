@@ -1,6 +1,7 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
 import { type Approvals, createApprovals } from "#act/approvals";
+import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
 import { createPolicy, type Policy } from "#act/policy";
 import {
@@ -54,6 +55,7 @@ export interface Rooms {
   readonly policy: Policy;
   readonly approvals: Approvals;
   readonly connectors: Connectors;
+  readonly catalogue: Catalogue;
   readonly actions: Actions;
   readonly flows: Flows;
   readonly engine: Engine;
@@ -143,7 +145,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     egress: config.egressHosts,
   });
 
-  const connectors = createConnectors({ db, vault, dialer, events, allowed: config.allowedTools });
+  const connectors: Connectors = createConnectors({
+    db,
+    vault,
+    dialer,
+    events,
+    onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
+  });
+  const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
   const policy = createPolicy({
     db,
     receipts,
@@ -158,6 +167,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     vault,
     dialer,
     connectors,
+    catalogue,
     policy,
     approvals,
     receipts,
@@ -287,6 +297,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     policy,
     approvals,
     connectors,
+    catalogue,
     actions,
     flows,
     engine,

@@ -10,12 +10,13 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
   { sign: ["receipts", "log", "evidence"] },
   {
     act: [
-      "policy",
-      "approvals",
       "connector-kit",
       "connectors-web",
       "connectors-wire",
       "connectors",
+      "catalogue",
+      "policy",
+      "approvals",
       "actions",
     ],
     remember: ["memory", "recall", "coordination"],

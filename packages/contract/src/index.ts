@@ -23,5 +23,6 @@ export * from "./secret.ts";
 export * from "./security-event.ts";
 export * from "./signal.ts";
 export * from "./system.ts";
+export * from "./tool.ts";
 export * from "./trust.ts";
 export * from "./webhook.ts";

@@ -15,6 +15,7 @@ import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
+import { toolRoutes } from "./tool-routes.ts";
 import { trustRoutes } from "./trust-routes.ts";
 import { webhookRoutes } from "./webhook-routes.ts";
 
@@ -22,6 +23,7 @@ import { webhookRoutes } from "./webhook-routes.ts";
 export const routes: readonly ServiceRoute[] = [
   ...accessRoutes,
   ...connectionRoutes,
+  ...toolRoutes,
   ...policyRoutes,
   ...flowRoutes,
   ...runRoutes,

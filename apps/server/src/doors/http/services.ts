@@ -1,6 +1,7 @@
 import type { Registry } from "prom-client";
 import type { Actions } from "#act/actions";
 import type { Approvals } from "#act/approvals";
+import type { Catalogue } from "#act/catalogue";
 import type { Connectors } from "#act/connectors";
 import type { Policy } from "#act/policy";
 import type { Scheduling } from "#orchestrate/engine";
@@ -42,6 +43,7 @@ export interface Services {
   >;
   readonly secrets: Secrets;
   readonly connectors: Pick<Connectors, "put" | "list" | "find" | "test" | "catalogue">;
+  readonly catalogue: Pick<Catalogue, "browse" | "find" | "reclassify" | "review" | "allowance" | "allow">;
   readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;

@@ -102,6 +102,7 @@ export const errorCatalogue = {
 
   CONNECTION_NOT_FOUND: spec(404, "never", "There is no connection named {name}."),
   CONNECTION_INVALID: spec(422, "never", "The connection is not valid; see `errors`."),
+  TOOL_NOT_FOUND: spec(404, "never", "There is no tool named {name}; list the tools to see their names."),
   TOOL_NOT_ALLOWED: spec(403, "never", "{tool} is not among the tools that this tenant may use."),
   CONNECTOR_UNKNOWN: spec(422, "never", "There is no connector {connector}; choose one of {connectors}."),
 
