@@ -11,6 +11,7 @@ import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
 import { createScheduling } from "./scheduling.ts";
+import { createSecurityEvents } from "./security-events.ts";
 import { createSystem } from "./system.ts";
 import { createTools } from "./tools.ts";
 import { createTransport, type TransportConfig } from "./transport.ts";
@@ -54,6 +55,7 @@ export function createClient(options: ClientOptions) {
     trust: createTrust(transport),
     log: createLog(transport),
     keys: createKeys(transport),
+    securityEvents: createSecurityEvents(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),
