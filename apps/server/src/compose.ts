@@ -38,8 +38,10 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
+import type { Interop } from "#sign/interop";
 import { createLog, type Log } from "#sign/log";
 import { createReceipts, type Receipts } from "#sign/receipts";
+import { composeInterop } from "./compose-interop.ts";
 import { retire } from "./retention.ts";
 
 export interface Rooms {
@@ -49,6 +51,7 @@ export interface Rooms {
   readonly idempotency: Idempotency;
   readonly receipts: Receipts;
   readonly log: Log;
+  readonly interop: Interop;
   readonly policy: Policy;
   readonly approvals: Approvals;
   readonly connectors: Connectors;
@@ -124,6 +127,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       metrics.receipts.with(type).inc();
     },
   });
+  const interop = composeInterop({ db, vault, origin, logOrigin, receipts, log: receiptLog });
   const dialer = createDialer({
     allow: config.egressAllow,
     maxResponseBytes: 10 * 1024 * 1024,
@@ -264,6 +268,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: receiptLog,
+    interop,
     policy,
     approvals,
     connectors,
