@@ -7,7 +7,8 @@
  * C2 no effect without a decision that allows it; no approval without a decision that asks for it.
  * C3 what was resolved names its votes by digest, and each of them is there.
  * C4 no attempt is left out.
- * C5 where places in the log are known, no receipt stands before what it rests on.
+ * C5 where places in the log are known, no receipt stands before what it rests on; but decision and request of one
+ *    commit may come in either order.
  */
 import type { ReceiptBody } from "./body.ts";
 import { absent, type Check, failed, ok, type ReceiptReport, undecidable } from "./report.ts";
@@ -85,7 +86,10 @@ function missingBefore(body: ReceiptBody, before: Before, links: readonly Link[]
     case "execution.finished":
       return executionLacks(body, before);
     case "approval.requested":
-      return before((b) => decided(b, "require_approval")) ? undefined : "the decision that asks for it";
+      // Decision and request are of one commit, so either may come first in the log.
+      return links.some((link) => decided(link.body, "require_approval"))
+        ? undefined
+        : "the decision that asks for it";
     case "approval.vote":
     case "approval.expired":
       return requested() ? undefined : "the request that it answers";
