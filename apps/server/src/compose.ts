@@ -1,6 +1,7 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
 import { type Approvals, createApprovals } from "#act/approvals";
+import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
 import { createPolicy, type Policy } from "#act/policy";
 import {
@@ -22,6 +23,7 @@ import { type Access, createAccess, createIdempotency, type Idempotency } from "
 import { type Blobs, createBlobs } from "#platform/blobs";
 import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase, openMonths } from "#platform/db";
+import { createSecurityEvents, type SecurityEvents } from "#platform/events";
 import {
   createOutbox,
   createPressure,
@@ -52,9 +54,11 @@ export interface Rooms {
   readonly receipts: Receipts;
   readonly log: Log;
   readonly interop: Interop;
+  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly approvals: Approvals;
   readonly connectors: Connectors;
+  readonly catalogue: Catalogue;
   readonly actions: Actions;
   readonly flows: Flows;
   readonly engine: Engine;
@@ -64,6 +68,7 @@ export interface Rooms {
   readonly scheduler: Scheduler;
   readonly scheduling: Scheduling;
   readonly blobs: Blobs;
+  readonly events: SecurityEvents;
   readonly dialer: Dialer;
   readonly pressure: Pressure;
 }
@@ -105,8 +110,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = systemClock;
   const origin = config.http.publicUrl;
   const blobs = createBlobs({ db });
+  const events = createSecurityEvents({ db, onError });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
-  const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock });
+  const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
   const idempotency = createIdempotency({ db, vault });
   const outbox = createOutbox({
     db,
@@ -115,7 +121,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
   const { logOrigin } = config;
-  const receiptLog = createLog({ db, vault, origin, logOrigin, clock, log });
+  const receiptLog = createLog({
+    db,
+    vault,
+    origin,
+    logOrigin,
+    clock,
+    log,
+    onRefused: (logs) => metrics.logRefused.set(logs),
+  });
   const receipts = createReceipts({
     db,
     vault,
@@ -135,8 +149,21 @@ export async function compose(options: ComposeOptions): Promise<App> {
     egress: config.egressHosts,
   });
 
-  const connectors = createConnectors({ db, vault, dialer, allowed: config.allowedTools });
-  const policy = createPolicy({ db, receipts, clock, facts: (tenantId) => connectors.factSpecs(tenantId) });
+  const connectors: Connectors = createConnectors({
+    db,
+    vault,
+    dialer,
+    events,
+    onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
+  });
+  const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
+  const policy = createPolicy({
+    db,
+    receipts,
+    events,
+    clock,
+    facts: (tenantId) => connectors.factSpecs(tenantId),
+  });
   const approvals = createApprovals({ db, receipts, outbox });
   const actions = createActions({
     db,
@@ -144,9 +171,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     vault,
     dialer,
     connectors,
+    catalogue,
     policy,
     approvals,
     receipts,
+    events,
     workerId,
     fault,
     outbox,
@@ -269,9 +298,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     receipts,
     log: receiptLog,
     interop,
+    logFiles: { public: config.logPublic, baseUrl: origin },
     policy,
     approvals,
     connectors,
+    catalogue,
     actions,
     flows,
     engine,
@@ -281,6 +312,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduler,
     scheduling,
     blobs,
+    events,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
@@ -290,6 +322,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.start({ worker });
       if (!worker) return;
       await outbox.start();
+      await events.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -297,12 +330,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     stop: async () => {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
+      await events.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
       await workers.stop();
       await receiptLog.stop();
       await access.close();
+      await events.close();
       await dialer.close();
       if (!options.db) await db.close();
     },

@@ -126,13 +126,4 @@ export const receiptRoutes: readonly ServiceRoute[] = [
       });
     },
   }),
-  route({
-    method: "GET",
-    path: "/v1/log/checkpoint",
-    access: "log:read",
-    tag: "log",
-    summary: "The newest signed checkpoint of the tenant's log",
-    answer: { status: 200, type: "text/plain; charset=utf-8" },
-    handle: ({ receiptLog }, { caller }) => receiptLog.checkpoint(caller.tenantId),
-  }),
 ];
