@@ -10,6 +10,7 @@ import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
 import { createScheduling } from "./scheduling.ts";
+import { createSecurityEvents } from "./security-events.ts";
 import { createSystem } from "./system.ts";
 import { createTools } from "./tools.ts";
 import { createTransport, type TransportConfig } from "./transport.ts";
@@ -55,6 +56,7 @@ export function createClient(options: ClientOptions) {
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),
+    securityEvents: createSecurityEvents(transport),
     scheduling: createScheduling(transport),
   };
 }

@@ -59,6 +59,7 @@ describe("the exports", () => {
         "webhooks: list",
         "health: live ready",
         "system: jobs runJob",
+        "securityEvents: list get",
         "scheduling: get set",
       ]
     `);
