@@ -16,6 +16,7 @@ export * from "./problem.ts";
 export * from "./receipt.ts";
 export * from "./run.ts";
 export * from "./run-command.ts";
+export * from "./run-glance.ts";
 export { digest, instant, resourceName, type StepError, stepError } from "./scalar.ts";
 export * from "./scheduling.ts";
 export * from "./secret.ts";

@@ -53,10 +53,10 @@ export function createClient(options: ClientOptions) {
     receipts: createReceipts(transport),
     trust: createTrust(transport),
     log: createLog(transport),
+    securityEvents: createSecurityEvents(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),
-    securityEvents: createSecurityEvents(transport),
     scheduling: createScheduling(transport),
   };
 }

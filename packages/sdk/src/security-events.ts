@@ -6,15 +6,10 @@ import type { CallOptions, Transport } from "./transport.ts";
 export const createSecurityEvents = (transport: Transport) => ({
   /** Newest first. */
   list: (query: ListQuery<SecurityEventFilter> = {}, options?: CallOptions): Listing<SecurityEvent> =>
-    toListing(
-      (cursor): Promise<Page<SecurityEvent>> =>
-        transport.json({
-          method: "GET",
-          path: withQuery("/v1/security-events", { ...query, cursor }),
-          options,
-        }),
-      query.cursor,
-    ),
+    toListing((cursor): Promise<Page<SecurityEvent>> => {
+      const target = withQuery("/v1/security-events", { ...query, cursor });
+      return transport.json({ method: "GET", path: target, options });
+    }, query.cursor),
   get: (id: string, options?: CallOptions): Promise<SecurityEvent> =>
     transport.json({ method: "GET", path: path`/v1/security-events/${id}`, options }),
 });

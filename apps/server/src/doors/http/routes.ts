@@ -10,6 +10,7 @@ import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
 import { runCommandRoutes } from "./run-command-routes.ts";
+import { runGlanceRoutes } from "./run-glance-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
 import type { ServiceRoute } from "./services.ts";
@@ -26,6 +27,7 @@ export const routes: readonly ServiceRoute[] = [
   ...policyRoutes,
   ...flowRoutes,
   ...runRoutes,
+  ...runGlanceRoutes,
   ...blobRoutes,
   ...runCommandRoutes,
   ...gateRoutes,
