@@ -6,6 +6,7 @@ import type { Clock } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import type { Vault } from "#platform/vault";
+import type { Interop } from "#sign/interop";
 import { createLog, type Log } from "#sign/log";
 import {
   createReceipts,
@@ -17,8 +18,10 @@ import {
   type SigningKeys,
   softwareKeys,
 } from "#sign/receipts";
+import { composeInterop } from "./compose-interop.ts";
 
 export interface SignRooms {
+  readonly interop: Interop;
   readonly receipts: Receipts;
   readonly log: Log;
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
@@ -70,6 +73,7 @@ export function composeSign(deps: SignDeps): Sign {
   const signingKeys = createSigningKeys({ db, signers, receipts, logged: receiptLog.logged });
   return {
     receipts,
+    interop: composeInterop({ receipts, log: receiptLog, signers }),
     log: receiptLog,
     logFiles: { public: config.logPublic, baseUrl: origin },
     signingKeys,

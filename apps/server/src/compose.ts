@@ -272,6 +272,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: sign.log,
+    interop: sign.interop,
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
     policy,

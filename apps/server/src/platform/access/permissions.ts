@@ -26,6 +26,7 @@ export type Permission =
   | "approvals:decide"
   | "receipts:read"
   | "receipts:verify"
+  | "receipts:disclose"
   | "policies:read"
   | "policies:write"
   | "policies:publish"
@@ -85,6 +86,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   },
   "receipts:read": { about: "Read and search receipts.", roles: everyone },
   "receipts:verify": { about: "Verify receipts on the server.", roles: everyone },
+  "receipts:disclose": {
+    about: "See the sensitive members of receipts: arguments, results, reasons.",
+    roles: [...admins, "auditor"],
+  },
   "policies:read": { about: "Read policy bundles.", roles: watchers },
   "policies:write": { about: "Draft policy bundles.", roles: builders },
   "policies:publish": { about: "Put a policy bundle in force.", roles: admins },
