@@ -1,4 +1,5 @@
 export type { LogFile } from "./files.ts";
+export { checkLogs, type Difference, type LogFindings } from "./fsck.ts";
 export type { InclusionProof, ProvenGrowth, ProvenLeaf } from "./proofs.ts";
 export { createLog, type Log, type LogDeps, type Show } from "./service.ts";
 export type { LogStatus } from "./status.ts";
