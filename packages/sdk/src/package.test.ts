@@ -55,7 +55,7 @@ describe("the exports", () => {
         "approvals: list get decide",
         "receipts: list get export proof exportRun verify",
         "trust: keys checkpoint",
-        "log: checkpoint status inclusion consistency checkpointOf",
+        "log: checkpoint status inclusion consistency witness instance checkpointOf",
         "keys: list rotate revoke",
         "securityEvents: list get",
         "webhooks: list",

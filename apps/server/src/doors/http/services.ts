@@ -15,6 +15,7 @@ import type { Scheduler } from "#platform/jobs";
 import type { Interop } from "#sign/interop";
 import type { Log } from "#sign/log";
 import type { Receipts, SigningKeys } from "#sign/receipts";
+import type { Witnessing } from "#sign/witness";
 import type { StreamTiming } from "./event-stream.ts";
 import { type Route, routeFor } from "./route.ts";
 import type { Secrets } from "./secrets.ts";
@@ -51,6 +52,7 @@ export interface Services {
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
   readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "keys" | "jwks" | "verifyRequest">;
+  readonly witnessing: Pick<Witnessing, "prove" | "trust" | "addCheckpoint" | "quorum">;
   readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
   readonly interop: Interop;
   readonly receiptLog: Pick<
