@@ -41,9 +41,10 @@ import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
 import { createLog, type Log } from "#sign/log";
 import { createReceipts, type Receipts } from "#sign/receipts";
+import { composeOperate, type Operate } from "./compose-operate.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms {
+export interface Rooms extends Operate {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
@@ -216,6 +217,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
+  const operate = composeOperate({ config, db, vault, dialer, events, metrics, workerId, onError });
   const scheduling = createScheduling({
     db,
     assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
@@ -248,7 +250,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions, pressure };
+  workers.onDeath(operate.delivery.onDeath);
+  const rooms = { ...operate, db, approvals, idempotency, outbox, receipts, engine, actions, pressure };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -266,6 +269,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     jobs: installationJobs({
       ...rooms,
       sweepInvariants,
+      keepDays: config.retention.events ?? 36_500,
       retire: () => retire({ db, keep: config.retention, log }),
     }),
     onError,
@@ -297,6 +301,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduling,
     blobs,
     events,
+    ...operate,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
@@ -307,6 +312,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       if (!worker) return;
       await outbox.start();
       await events.start();
+      await operate.delivery.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -315,6 +321,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await events.stop();
+      await operate.delivery.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
@@ -329,12 +336,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
 }
 
 /** Tables whose rows come and go, and tables whose rows change while work is under way. */
-const queues = ["outbox", "receipt_pending", "wait", "worker", "idempotency"];
+const queues = ["outbox", "delivery", "receipt_pending", "wait", "worker", "idempotency"];
 const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile", "blob"];
 
 type Background = Pick<
   Rooms,
-  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure"
+  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure" | "delivery"
 >;
 
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
@@ -344,6 +351,8 @@ const installationJobs = (
   rooms: Background & {
     readonly sweepInvariants: () => Promise<number>;
     readonly retire: () => Promise<void>;
+    /** Of dead letters that are closed. */
+    readonly keepDays: number;
   },
 ): Job[] => [
   {
@@ -377,6 +386,11 @@ const installationJobs = (
     name: "step-cache",
     everyMs: 600_000,
     work: async () => soonIf((await rooms.db.system.tx((tx) => dropExpired(tx, 1_000))).length === 1_000),
+  },
+  {
+    name: "dead-letters",
+    everyMs: 3_600_000,
+    work: async () => soonIf((await rooms.delivery.forget(rooms.keepDays, 1_000)) === 1_000),
   },
   {
     name: "months",
@@ -415,6 +429,10 @@ const processWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
       metrics.runsInHand.set(rooms.engine.inHand());
       metrics.memoryShare.set(rooms.pressure.share());
       metrics.outboxPending.set(await rooms.outbox.pending());
+      const waiting = await rooms.delivery.figures();
+      metrics.deliveryQueued.set(waiting.queued);
+      metrics.deliveryLag.set(waiting.lagSeconds);
+      metrics.deadLetters.set(waiting.dead);
       metrics.logUnsequenced.set(await rooms.receipts.pending());
     },
   },

@@ -21,7 +21,7 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
     remember: ["memory", "recall", "coordination"],
   },
   { orchestrate: ["flows", "transforms", "engine", "runs", "triggers", "agents"] },
-  { operate: ["alerts", "health", "backup", "customization"] },
+  { operate: ["delivery", "alerts", "health", "backup", "customization"] },
   { doors: ["http", "mcp", "a2a", "live"] },
 ];
 

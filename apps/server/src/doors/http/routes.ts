@@ -2,6 +2,7 @@ import { accessRoutes } from "./access-routes.ts";
 import { actionRoutes, approvalRoutes } from "./action-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
+import { deliveryRoutes } from "./delivery-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
@@ -33,6 +34,7 @@ export const routes: readonly ServiceRoute[] = [
   ...logRoutes,
   ...trustRoutes,
   ...eventRoutes,
+  ...deliveryRoutes,
   ...webhookRoutes,
   ...systemRoutes,
   ...schedulingRoutes,

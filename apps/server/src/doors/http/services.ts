@@ -3,6 +3,7 @@ import type { Actions } from "#act/actions";
 import type { Approvals } from "#act/approvals";
 import type { Connectors } from "#act/connectors";
 import type { Policy } from "#act/policy";
+import type { Delivery } from "#operate/delivery";
 import type { Scheduling } from "#orchestrate/engine";
 import type { Flows } from "#orchestrate/flows";
 import type { Runs } from "#orchestrate/runs";
@@ -57,6 +58,20 @@ export interface Services {
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
   readonly events: Pick<SecurityEvents, "list" | "find">;
+  readonly delivery: Pick<
+    Delivery,
+    | "put"
+    | "list"
+    | "find"
+    | "remove"
+    | "test"
+    | "setPaused"
+    | "flush"
+    | "deadLetters"
+    | "replay"
+    | "resolve"
+    | "retry"
+  >;
   readonly scheduling: Scheduling;
   readonly scheduler: Pick<Scheduler, "list" | "runNow">;
   readonly health: () => Promise<HealthReport>;

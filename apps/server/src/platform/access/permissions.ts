@@ -41,6 +41,11 @@ export type Permission =
   | "log:read"
   | "webhooks:read"
   | "events:read"
+  | "alerts:read"
+  | "alerts:acknowledge"
+  | "alerts:write"
+  | "siem:read"
+  | "siem:write"
   | "system:read"
   | "platform:operate";
 
@@ -104,6 +109,20 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
     about: "Read security events.",
     roles: [...admins, "operator", "auditor"],
   },
+  "alerts:read": {
+    about: "Read alerts, their rules and routes.",
+    roles: [...admins, "operator", "approver", "auditor"],
+  },
+  "alerts:acknowledge": {
+    about: "Acknowledge and resolve alerts.",
+    roles: [...admins, "operator", "approver"],
+  },
+  "alerts:write": { about: "Change the rules and routes of alerts.", roles: admins },
+  "siem:read": {
+    about: "See delivery targets, their state and their dead letters.",
+    roles: [...admins, "operator", "auditor"],
+  },
+  "siem:write": { about: "Change delivery targets; replay and close dead letters.", roles: admins },
   "system:read": {
     about: "See the background jobs of the installation.",
     roles: [...admins, "operator"],

@@ -73,6 +73,15 @@ export interface Config {
   }[];
   readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
   readonly logOrigin: string;
+  readonly alerting: {
+    readonly siemTargets: Secret<readonly Readonly<Record<string, unknown>>[]>;
+    readonly siemWebhookUrl: Secret<string> | null;
+    readonly siemFilePath: string | null;
+    readonly alertChannels: Secret<readonly Readonly<Record<string, unknown>>[]>;
+    readonly alertWebhookUrl: Secret<string> | null;
+    /** Of deliveries: the first delay, and how often at most. */
+    readonly retry: { readonly baseMs: number; readonly maxAttempts: number };
+  };
   /** Whether anybody may read logs as files. */
   readonly logPublic: boolean;
   /** Legal, but to be said at start. */
@@ -274,6 +283,17 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     allowedTools: v.OARS_ALLOWED_TOOLS,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
     logPublic: v.OARS_LOG_PUBLIC,
+    alerting: {
+      siemTargets: v.OARS_SIEM_TARGETS,
+      siemWebhookUrl: v.OARS_SIEM_WEBHOOK_URL,
+      siemFilePath: v.OARS_SIEM_FILE_PATH,
+      alertChannels: v.OARS_ALERT_CHANNELS,
+      alertWebhookUrl: v.OARS_ALERT_WEBHOOK_URL,
+      retry: {
+        baseMs: v.OARS_SIEM_RETRY_INTERVAL_SECONDS * 1000,
+        maxAttempts: v.OARS_SIEM_RETRY_MAX_ATTEMPTS,
+      },
+    },
     warnings,
   };
 }

@@ -1,0 +1,52 @@
+/** The wing that watches: delivery to other systems, and alerts. */
+import { createDelivery, type Delivery, readEnvTargets } from "#operate/delivery";
+import type { Config } from "#platform/config";
+import { type Database, sql } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
+import type { Dialer } from "#platform/net";
+import type { Metrics } from "#platform/telemetry";
+import type { Vault } from "#platform/vault";
+import { version } from "./version.ts";
+
+export interface OperateDeps {
+  readonly config: Config;
+  readonly db: Database;
+  readonly vault: Vault;
+  readonly dialer: Dialer;
+  readonly events: SecurityEvents;
+  readonly metrics: Metrics;
+  readonly workerId: string;
+  readonly onError: (error: unknown, what: string) => void;
+}
+
+export interface Operate {
+  readonly delivery: Delivery;
+}
+
+/** Throws CONFIG_INVALID for targets and channels of the environment that cannot be. */
+export function composeOperate(deps: OperateDeps): Operate {
+  const { config, db, metrics } = deps;
+  const { alerting } = config;
+  const fromEnv = readEnvTargets({
+    siemTargets: alerting.siemTargets.reveal(),
+    siemWebhookUrl: alerting.siemWebhookUrl?.reveal() ?? null,
+    siemFilePath: alerting.siemFilePath,
+    alertChannels: alerting.alertChannels.reveal(),
+    alertWebhookUrl: alerting.alertWebhookUrl?.reveal() ?? null,
+  });
+  const delivery = createDelivery({
+    ...deps,
+    origin: config.http.publicUrl,
+    version,
+    retry: alerting.retry,
+    fromEnv,
+    operator: async () => {
+      const [row] = await db.system.query<{ id: string }>(
+        sql`/* operate.operator */ select i.tenant_id as id from installation i`,
+      );
+      return row?.id ?? null;
+    },
+    onSent: (kind, outcome, n) => metrics.deliveries.with(kind, outcome).inc(n),
+  });
+  return { delivery };
+}
