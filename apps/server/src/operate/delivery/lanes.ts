@@ -48,7 +48,7 @@ export interface Lanes {
 }
 
 const channel = "delivery";
-const idleMs = 10_000;
+const idleMs = 15_000;
 const maxLanes = 64;
 
 export const itemOf = (row: store.Queued): Item => ({

@@ -26,6 +26,10 @@ describe("metrics", () => {
       "oars_runs_in_hand",
       "oars_memory_share",
       "oars_strained",
+      "oars_deliveries_total",
+      "oars_delivery_queued",
+      "oars_delivery_lag_seconds",
+      "oars_dead_letters_open",
       "oars_outbox_pending",
     ]);
   });
