@@ -3,6 +3,7 @@ import { createDelivery, type Delivery, readEnvTargets } from "#operate/delivery
 import type { Config } from "#platform/config";
 import { type Database, sql } from "#platform/db";
 import type { SecurityEvents } from "#platform/events";
+import type { Job } from "#platform/jobs";
 import type { Dialer } from "#platform/net";
 import type { Metrics } from "#platform/telemetry";
 import type { Vault } from "#platform/vault";
@@ -23,8 +24,12 @@ export interface Operate {
   readonly delivery: Delivery;
 }
 
+export interface OperateWing extends Operate {
+  readonly jobs: readonly Job[];
+}
+
 /** Throws CONFIG_INVALID for targets and channels of the environment that cannot be. */
-export function composeOperate(deps: OperateDeps): Operate {
+export function composeOperate(deps: OperateDeps): OperateWing {
   const { config, db, metrics } = deps;
   const { alerting } = config;
   const fromEnv = readEnvTargets({
@@ -48,5 +53,15 @@ export function composeOperate(deps: OperateDeps): Operate {
     },
     onSent: (kind, outcome, n) => metrics.deliveries.with(kind, outcome).inc(n),
   });
-  return { delivery };
+  const keepDays = config.retention.events ?? 36_500;
+  return {
+    delivery,
+    jobs: [
+      {
+        name: "dead-letters",
+        everyMs: 3_600_000,
+        work: async () => ((await delivery.forget(keepDays, 1_000)) === 1_000 ? 0 : null),
+      },
+    ],
+  };
 }

@@ -1,6 +1,7 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
 import { type Approvals, createApprovals } from "#act/approvals";
+import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
 import { createPolicy, type Policy } from "#act/policy";
 import {
@@ -39,22 +40,19 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
-import { createLog, type Log } from "#sign/log";
-import { createReceipts, type Receipts } from "#sign/receipts";
 import { composeOperate, type Operate } from "./compose-operate.ts";
+import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms extends Operate {
+export interface Rooms extends SignRooms, Operate {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
-  readonly receipts: Receipts;
-  readonly log: Log;
-  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly approvals: Approvals;
   readonly connectors: Connectors;
+  readonly catalogue: Catalogue;
   readonly actions: Actions;
   readonly flows: Flows;
   readonly engine: Engine;
@@ -104,7 +102,6 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const db =
     options.db ?? (await openStore(options, workerId, (error) => onError(error, "database connection")));
   const clock = systemClock;
-  const origin = config.http.publicUrl;
   const blobs = createBlobs({ db });
   const events = createSecurityEvents({ db, onError });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
@@ -116,35 +113,23 @@ export async function compose(options: ComposeOptions): Promise<App> {
     fault,
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
-  const { logOrigin } = config;
-  const receiptLog = createLog({
-    db,
-    vault,
-    origin,
-    logOrigin,
-    clock,
-    log,
-    onRefused: (logs) => metrics.logRefused.set(logs),
-  });
-  const receipts = createReceipts({
-    db,
-    vault,
-    origin,
-    logOrigin,
-    clock,
-    onAdded: (tenantId, type) => {
-      receiptLog.wake(tenantId);
-      metrics.receipts.with(type).inc();
-    },
-  });
   const dialer = createDialer({
     allow: config.egressAllow,
     maxResponseBytes: 10 * 1024 * 1024,
     connectTimeoutMs: 5_000,
     egress: config.egressHosts,
   });
+  const sign = composeSign({ db, vault, config, clock, dialer, telemetry });
+  const { receipts } = sign;
 
-  const connectors = createConnectors({ db, vault, dialer, events, allowed: config.allowedTools });
+  const connectors: Connectors = createConnectors({
+    db,
+    vault,
+    dialer,
+    events,
+    onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
+  });
+  const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
   const policy = createPolicy({
     db,
     receipts,
@@ -159,6 +144,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     vault,
     dialer,
     connectors,
+    catalogue,
     policy,
     approvals,
     receipts,
@@ -251,7 +237,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
   workers.onDeath(operate.delivery.onDeath);
-  const rooms = { ...operate, db, approvals, idempotency, outbox, receipts, engine, actions, pressure };
+  const rooms = {
+    db,
+    delivery: operate.delivery,
+    approvals,
+    idempotency,
+    outbox,
+    receipts,
+    engine,
+    actions,
+    pressure,
+  };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -266,12 +262,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const scheduler = createScheduler({
     db,
     workerId,
-    jobs: installationJobs({
-      ...rooms,
-      sweepInvariants,
-      keepDays: config.retention.events ?? 36_500,
-      retire: () => retire({ db, keep: config.retention, log }),
-    }),
+    jobs: [
+      ...installationJobs({
+        ...rooms,
+        sweepInvariants,
+        retire: () => retire({ db, keep: config.retention, log }),
+      }),
+      ...sign.jobs,
+      ...operate.jobs,
+    ],
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
@@ -286,11 +285,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     access,
     idempotency,
     receipts,
-    log: receiptLog,
-    logFiles: { public: config.logPublic, baseUrl: origin },
+    log: sign.log,
+    interop: sign.interop,
+    logFiles: sign.logFiles,
+    signingKeys: sign.signingKeys,
     policy,
     approvals,
     connectors,
+    catalogue,
     actions,
     flows,
     engine,
@@ -301,12 +303,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduling,
     blobs,
     events,
-    ...operate,
+    delivery: operate.delivery,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
       await workers.start();
-      receiptLog.start();
+      await sign.start();
       await triggers.start();
       await engine.start({ worker });
       if (!worker) return;
@@ -326,7 +328,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
       await workers.stop();
-      await receiptLog.stop();
+      await sign.stop();
       await access.close();
       await events.close();
       await dialer.close();
@@ -351,8 +353,6 @@ const installationJobs = (
   rooms: Background & {
     readonly sweepInvariants: () => Promise<number>;
     readonly retire: () => Promise<void>;
-    /** Of dead letters that are closed. */
-    readonly keepDays: number;
   },
 ): Job[] => [
   {
@@ -386,11 +386,6 @@ const installationJobs = (
     name: "step-cache",
     everyMs: 600_000,
     work: async () => soonIf((await rooms.db.system.tx((tx) => dropExpired(tx, 1_000))).length === 1_000),
-  },
-  {
-    name: "dead-letters",
-    everyMs: 3_600_000,
-    work: async () => soonIf((await rooms.delivery.forget(rooms.keepDays, 1_000)) === 1_000),
   },
   {
     name: "months",

@@ -20,6 +20,7 @@ describe("metrics", () => {
       "oars_commit_refused_total",
       "oars_receipts_total",
       "oars_log_unsequenced",
+      "oars_log_refused",
       "oars_invariant_violations_total",
       "oars_jobs_total",
       "oars_claim_duration_seconds",
