@@ -13,6 +13,7 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
       "policy",
       "approvals",
       "connector-kit",
+      "connector-auth",
       "connectors-web",
       "connectors-wire",
       "connectors",
