@@ -8,6 +8,7 @@ import { addFlow } from "./commands/flow.ts";
 import { addGate } from "./commands/gate.ts";
 import { addHealth } from "./commands/health.ts";
 import { addJob } from "./commands/job.ts";
+import { addLog } from "./commands/log.ts";
 import { addLogin } from "./commands/login.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addPrincipal } from "./commands/principal.ts";
@@ -45,6 +46,7 @@ export function createProgram(host: CommandHost): Command {
     addApproval,
     addAction,
     addReceipts,
+    addLog,
     addVerify,
     addPrincipal,
     addJob,

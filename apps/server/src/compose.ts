@@ -22,6 +22,7 @@ import { type Access, createAccess, createIdempotency, type Idempotency } from "
 import { type Blobs, createBlobs } from "#platform/blobs";
 import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase, openMonths } from "#platform/db";
+import { createSecurityEvents, type SecurityEvents } from "#platform/events";
 import {
   createOutbox,
   createPressure,
@@ -49,6 +50,7 @@ export interface Rooms {
   readonly idempotency: Idempotency;
   readonly receipts: Receipts;
   readonly log: Log;
+  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly approvals: Approvals;
   readonly connectors: Connectors;
@@ -61,6 +63,7 @@ export interface Rooms {
   readonly scheduler: Scheduler;
   readonly scheduling: Scheduling;
   readonly blobs: Blobs;
+  readonly events: SecurityEvents;
   readonly dialer: Dialer;
   readonly pressure: Pressure;
 }
@@ -102,8 +105,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = systemClock;
   const origin = config.http.publicUrl;
   const blobs = createBlobs({ db });
+  const events = createSecurityEvents({ db, onError });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
-  const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock });
+  const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
   const idempotency = createIdempotency({ db, vault });
   const outbox = createOutbox({
     db,
@@ -112,7 +116,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
   const { logOrigin } = config;
-  const receiptLog = createLog({ db, vault, origin, logOrigin, clock, log });
+  const receiptLog = createLog({
+    db,
+    vault,
+    origin,
+    logOrigin,
+    clock,
+    log,
+    onRefused: (logs) => metrics.logRefused.set(logs),
+  });
   const receipts = createReceipts({
     db,
     vault,
@@ -131,8 +143,25 @@ export async function compose(options: ComposeOptions): Promise<App> {
     egress: config.egressHosts,
   });
 
-  const connectors = createConnectors({ db, vault, dialer, allowed: config.allowedTools });
-  const policy = createPolicy({ db, receipts, clock, facts: (tenantId) => connectors.factSpecs(tenantId) });
+  const connectors = createConnectors({
+    db,
+    vault,
+    dialer,
+    receipts,
+    events,
+    origin,
+    fault,
+    allowed: config.allowedTools,
+    breaker: config.breaker,
+    usedBy: (tenantId, name) => flows.usersOf(tenantId, name),
+  });
+  const policy = createPolicy({
+    db,
+    receipts,
+    events,
+    clock,
+    facts: (tenantId) => connectors.factSpecs(tenantId),
+  });
   const approvals = createApprovals({ db, receipts, outbox });
   const actions = createActions({
     db,
@@ -143,6 +172,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     policy,
     approvals,
     receipts,
+    events,
     workerId,
     fault,
     outbox,
@@ -229,7 +259,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions, pressure };
+  const rooms = { db, connectors, approvals, idempotency, outbox, receipts, engine, actions, pressure };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -264,6 +294,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: receiptLog,
+    logFiles: { public: config.logPublic, baseUrl: origin },
     policy,
     approvals,
     connectors,
@@ -276,6 +307,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduler,
     scheduling,
     blobs,
+    events,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
@@ -285,6 +317,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.start({ worker });
       if (!worker) return;
       await outbox.start();
+      await events.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -292,12 +325,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     stop: async () => {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
+      await events.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
       await workers.stop();
       await receiptLog.stop();
       await access.close();
+      await events.close();
       await dialer.close();
       if (!options.db) await db.close();
     },
@@ -310,7 +345,15 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 
 type Background = Pick<
   Rooms,
-  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure"
+  | "db"
+  | "connectors"
+  | "approvals"
+  | "idempotency"
+  | "outbox"
+  | "receipts"
+  | "engine"
+  | "actions"
+  | "pressure"
 >;
 
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
@@ -343,6 +386,11 @@ const installationJobs = (
       await rooms.sweepInvariants();
       return null;
     },
+  },
+  {
+    name: "connection-credentials",
+    everyMs: 30_000,
+    work: () => rooms.connectors.refreshDue(),
   },
   {
     name: "idempotency-keys",

@@ -17,6 +17,10 @@ export const idPrefix = {
   receipt: "rct",
   gate: "gat",
   signal: "sig",
+  event: "evt",
+  alert: "alr",
+  target: "tgt",
+  deadLetter: "dlq",
 } as const;
 
 export type IdKind = keyof typeof idPrefix;
@@ -45,6 +49,10 @@ export const policyId = typeId("policy");
 export const receiptId = typeId("receipt");
 export const gateId = typeId("gate");
 export const signalId = typeId("signal");
+export const securityEventId = typeId("event");
+export const alertId = typeId("alert");
+export const targetId = typeId("target");
+export const deadLetterId = typeId("deadLetter");
 
 export type TenantId = z.infer<typeof tenantId>;
 export type PrincipalId = z.infer<typeof principalId>;
@@ -58,3 +66,7 @@ export type PolicyId = z.infer<typeof policyId>;
 export type ReceiptId = z.infer<typeof receiptId>;
 export type GateId = z.infer<typeof gateId>;
 export type SignalId = z.infer<typeof signalId>;
+export type SecurityEventId = z.infer<typeof securityEventId>;
+export type AlertId = z.infer<typeof alertId>;
+export type TargetId = z.infer<typeof targetId>;
+export type DeadLetterId = z.infer<typeof deadLetterId>;

@@ -5,6 +5,7 @@ import { createConnections, createSecrets } from "./connections.ts";
 import { createFlows } from "./flows.ts";
 import { createGates } from "./gates.ts";
 import { createHealth } from "./health.ts";
+import { createLog } from "./log.ts";
 import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
@@ -48,6 +49,7 @@ export function createClient(options: ClientOptions) {
     approvals: createApprovals(transport),
     receipts: createReceipts(transport),
     trust: createTrust(transport),
+    log: createLog(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),

@@ -11,6 +11,7 @@ import type { ActionState } from "./domain.ts";
 import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
+import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";
 
 export interface ExecutionDeps {
   readonly db: Database;
@@ -21,6 +22,8 @@ export interface ExecutionDeps {
   readonly policy: Pick<Policy, "decide">;
   readonly approvals: Approvals;
   readonly receipts: Pick<Receipts, "add">;
+  /** Told of what is stopped, fails or is of high risk; nobody, when absent. */
+  readonly events?: ActionEvents;
   /** Id of this process among the workers. */
   readonly workerId: string;
   /** An action of this tool reached the state. */
@@ -74,6 +77,7 @@ export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit)
   }
   const recorded = recordedOf(p, resolved, actionId, 1);
   await addDecision(deps.receipts, set, recorded, decision, resolved.input);
+  tellDecision(deps.events, set, recorded, decision, resolved.connection.risk);
   set.onCommit(() => deps.onState(resolved.shape.tool, state));
   deps.fault("actions.before-propose");
   const committed = await (commit
@@ -260,6 +264,7 @@ export async function settle(
   into.add(store.endAction, end);
   if (done.spared) await addEnd(deps.receipts, into, recorded, "not_executed", "OUTPUT_CACHED");
   else await addOutcome(deps.receipts, into, recorded, outcome, done.ms);
+  tellOutcome(deps.events, into, recorded, outcome, action.resolved.connection.risk);
   into.onCommit(() => deps.onState(recorded.tool, state));
   return end;
 }

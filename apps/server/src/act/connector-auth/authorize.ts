@@ -1,7 +1,7 @@
 /** Credentials onto a request. */
 import type { CallContext } from "#act/connector-kit";
-import type { ClientIdentity } from "#platform/net";
 import { OarsError } from "#platform/kernel";
+import type { ClientIdentity } from "#platform/net";
 import { type Grant, ioOf } from "./grant.ts";
 import type { Grants } from "./grants.ts";
 import { clientIdentity } from "./identity.ts";
@@ -103,11 +103,7 @@ export interface Answered {
 }
 
 /** Hears an answer: cookies of a session go on; true when the credential was refused. */
-export function heard(
-  auth: WebAuth | undefined,
-  authorized: Authorized,
-  answer: Answered,
-): boolean {
+export function heard(auth: WebAuth | undefined, authorized: Authorized, answer: Answered): boolean {
   const { grant } = authorized;
   if (auth === undefined || grant === undefined) return false;
   const ended = auth.session?.ended ?? [401];
@@ -118,11 +114,7 @@ export function heard(
 }
 
 /** Another credential in place of the refused one; undefined when there is none to be had. Rejects as `Grants.get`. */
-export async function renew(
-  auth: WebAuth,
-  context: AuthContext,
-  refused: Grant,
-): Promise<Grant | undefined> {
+export async function renew(auth: WebAuth, context: AuthContext, refused: Grant): Promise<Grant | undefined> {
   const spec = grantOf(auth);
   if (spec === undefined || context.grants === undefined) return undefined;
   return context.grants.renewed(context.connection, spec, ioOf(context), refused);

@@ -67,7 +67,15 @@ export async function beginConsent(
   const stateHash = sha256(state);
   const kept = { verifier, redirectUri: deps.redirectUri, namesItself };
   const sealed = await deps.vault.seal(tenantId, purposeOf(stateHash), Buffer.from(JSON.stringify(kept)));
-  const row = { tenantId, stateHash, connectionId: holder.id, principalId, browserHash: sha256(browser), sealed, lifeMs };
+  const row = {
+    tenantId,
+    stateHash,
+    connectionId: holder.id,
+    principalId,
+    browserHash: sha256(browser),
+    sealed,
+    lifeMs,
+  };
   const digest = digestOfSpec({ kind: "token", oauth2: oauth });
   const [made] = await deps.db.tx(tenantId, (tx) => insertConsent(tx, { ...row, digest }));
   if (made === undefined) throw new Error("an insert returned no row");
@@ -133,7 +141,8 @@ export async function endConsent(
   const plain = await deps.vault.open(tenantId, purposeOf(stateHash), row.sealed);
   const kept = JSON.parse(Buffer.from(plain).toString("utf8")) as Kept; // sealed by beginConsent
   checkIssuer(oauth, kept, answer.iss);
-  if (answer.error !== undefined) throw refuse(`the authorization server answered ${errorText(answer.error)}`);
+  if (answer.error !== undefined)
+    throw refuse(`the authorization server answered ${errorText(answer.error)}`);
   if (answer.code === undefined || answer.code === "") throw refuse("it brings no code");
   const consent = { code: answer.code, verifier: kept.verifier, redirectUri: kept.redirectUri };
   const credential = await obtainToken(oauth, { consent }, io);

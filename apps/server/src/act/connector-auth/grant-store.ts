@@ -60,7 +60,13 @@ export async function storeGrant(
   tx: Tx,
   key: GrantKey,
   claim: string,
-  to: { kind: "token" | "cookies"; digest: string; sealed: Uint8Array; lifetimeMs: number | null; refreshMs: number | null },
+  to: {
+    kind: "token" | "cookies";
+    digest: string;
+    sealed: Uint8Array;
+    lifetimeMs: number | null;
+    refreshMs: number | null;
+  },
 ): Promise<{ version: number } | undefined> {
   const [row] = await tx.query<{ version: number }>(sql`/* connector_auth.store_grant */
     update connection_grant set kind = ${to.kind}, digest = ${to.digest}, sealed = ${to.sealed},
@@ -91,7 +97,13 @@ export const failGrant = (
 export const replaceGrant = (
   tx: Tx,
   key: GrantKey,
-  to: { kind: "token"; digest: string; sealed: Uint8Array; lifetimeMs: number | null; refreshMs: number | null },
+  to: {
+    kind: "token";
+    digest: string;
+    sealed: Uint8Array;
+    lifetimeMs: number | null;
+    refreshMs: number | null;
+  },
 ): Promise<unknown[]> =>
   tx.query(sql`/* connector_auth.replace_grant */
     insert into connection_grant as g (tenant_id, connection_id, kind, digest, sealed, version, obtained_at,

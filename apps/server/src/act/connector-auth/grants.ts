@@ -11,7 +11,7 @@
  */
 import type { Connection } from "#act/connector-kit";
 import type { Database } from "#platform/db";
-import { digestOf, isOarsError, newId, OarsError } from "#platform/kernel";
+import { digestOf, type Fault, isOarsError, newId, OarsError } from "#platform/kernel";
 import { isNetError } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Credential, Grant, GrantIo } from "./grant.ts";
@@ -40,8 +40,7 @@ export type GrantHolder = Pick<Connection, "tenantId" | "id" | "name">;
 export interface GrantsDeps {
   readonly db: Database;
   readonly vault: Pick<Vault, "seal" | "open">;
-  /** Fault points of tests. */
-  readonly fault?: (point: string) => void;
+  readonly fault?: Fault;
 }
 
 interface Kept {
@@ -95,8 +94,8 @@ export function createGrants(deps: GrantsDeps): Grants {
       const claim = newId();
       const at = { kind: job.spec.kind, digest: wanted, version: row?.version ?? 0, claim, claimMs };
       if (await deps.db.tx(key.tenantId, (tx) => claimGrant(tx, key, at)))
-        return obtain(deps, job, { key, claim, digest: wanted, row }).then(
-          (made) => (made === undefined ? acquire(job) : keep(keyOf(job.holder), made)),
+        return obtain(deps, job, { key, claim, digest: wanted, row }).then((made) =>
+          made === undefined ? acquire(job) : keep(keyOf(job.holder), made),
         );
       if (performance.now() > deadline)
         throw new OarsError("CONNECTION_AUTH_UNAVAILABLE", {
@@ -122,7 +121,8 @@ export function createGrants(deps: GrantsDeps): Grants {
       if (entry !== undefined && entry.usableUntil > performance.now() && entry.digest === digest(spec))
         return entry.grant;
       return once({ holder, spec, io, notVersion: undefined, refused: false }).then((grant) => {
-        if (grant === undefined) throw new OarsError("CONNECTION_AUTHORIZATION_NEEDED", { name: holder.name });
+        if (grant === undefined)
+          throw new OarsError("CONNECTION_AUTHORIZATION_NEEDED", { name: holder.name });
         return grant;
       });
     },
@@ -183,8 +183,7 @@ async function toKept(
   digest: string,
 ): Promise<Kept> {
   const { leftMs } = row;
-  const until =
-    leftMs === null ? Number.POSITIVE_INFINITY : leftMs - marginMs(leftMs + (row.ageMs ?? 0));
+  const until = leftMs === null ? Number.POSITIVE_INFINITY : leftMs - marginMs(leftMs + (row.ageMs ?? 0));
   const { value } = await readCredential(deps, key, row.sealed ?? new Uint8Array());
   const jar = row.kind === "cookies" ? jarOf(value) : undefined;
   return { grant: { value, version: row.version, jar }, digest, usableUntil: performance.now() + until };

@@ -1,6 +1,6 @@
 import type { CallContext } from "#act/connector-kit";
-import type { ClientIdentity } from "#platform/net";
 import { sha256 } from "#platform/kernel";
+import type { ClientIdentity } from "#platform/net";
 import type { WebAuth } from "./schema.ts";
 
 /** The client certificate of a connection, as the dialer takes it. */

@@ -13,7 +13,14 @@ export { purgeConsents } from "./consent-store.ts";
 export { endpointProblem } from "./endpoint.ts";
 export { type Grant, type GrantIo, ioOf } from "./grant.ts";
 export { dropOtherGrants, dueGrants, type GrantRow } from "./grant-store.ts";
-export { createGrants, digestOfSpec, type GrantHolder, type Grants, type GrantsDeps, purposeOfGrant } from "./grants.ts";
+export {
+  createGrants,
+  digestOfSpec,
+  type GrantHolder,
+  type Grants,
+  type GrantsDeps,
+  purposeOfGrant,
+} from "./grants.ts";
 export {
   authHeaders,
   authSecrets,

@@ -10,7 +10,9 @@ const visible = (max: number) =>
     .max(max)
     .regex(/^[\x20-\x7e]+$/, { error: "must be visible ASCII" });
 
-const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/, { error: "must be one scope, without spaces" });
+const scope = z
+  .string()
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/, { error: "must be one scope, without spaces" });
 
 /** A signing key in the vault: PEM (PKCS #8) or a JWK. */
 const signingKey = z.strictObject({

@@ -47,7 +47,8 @@ export async function obtainToken(
   const token = await ask(tokenUrl, form, headers, io, before.consent === undefined);
   return {
     value: token.access_token,
-    refreshToken: oauth.grant === "authorization_code" ? (token.refresh_token ?? before.refreshToken) : undefined,
+    refreshToken:
+      oauth.grant === "authorization_code" ? (token.refresh_token ?? before.refreshToken) : undefined,
     lifetimeMs: token.expires_in === undefined ? null : token.expires_in * 1_000,
   };
 }
@@ -97,7 +98,12 @@ async function proveClient(
   form.set("client_id", oauth.clientId);
   if (way === "post") form.set("client_secret", secret);
   if (way === "private_key_jwt" && oauth.clientKey !== undefined) {
-    const claims = { issuer: oauth.clientId, subject: oauth.clientId, audience: tokenUrl, lifetimeSeconds: 120 };
+    const claims = {
+      issuer: oauth.clientId,
+      subject: oauth.clientId,
+      audience: tokenUrl,
+      lifetimeSeconds: 120,
+    };
     form.set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
     form.set(
       "client_assertion",

@@ -112,4 +112,3 @@ export function grantOf(auth: WebAuth | undefined): GrantSpec | undefined {
   if (auth?.session !== undefined) return { kind: "cookies", session: auth.session };
   return undefined;
 }
-

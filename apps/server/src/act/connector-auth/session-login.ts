@@ -41,7 +41,8 @@ export async function logIn(spec: SessionSpec, io: GrantIo): Promise<Credential>
 export function takeCookies(jar: CookieJar, lines: readonly string[], url: string): boolean {
   let taken = false;
   for (const line of lines.slice(0, 50)) {
-    if (line.length <= 8_192 && jar.setCookieSync(line, url, { ignoreError: true }) !== undefined) taken = true;
+    if (line.length <= 8_192 && jar.setCookieSync(line, url, { ignoreError: true }) !== undefined)
+      taken = true;
   }
   return taken;
 }

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { isHeaderName, secretReference } from "#act/connector-kit";
 
-const header = z.string().refine(isHeaderName, { error: "must be the name of a header that a client may set" });
+const header = z
+  .string()
+  .refine(isHeaderName, { error: "must be the name of a header that a client may set" });
 
 /** What may stand in braces in `canonical` and `value`. */
 export const placeholders = [

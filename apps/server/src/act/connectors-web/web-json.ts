@@ -1,4 +1,4 @@
-import { type WebAuth } from "#act/connector-auth";
+import type { WebAuth } from "#act/connector-auth";
 import type { CallContext, OperationOutcome } from "#act/connector-kit";
 import { callWeb, plainHeaders } from "./web-call.ts";
 

@@ -3,6 +3,7 @@ import { digestOfSpec, dropOtherGrants } from "#act/connector-auth";
 import { type ConnectionInfo, type Connector, problemsOf } from "#act/connector-kit";
 import { type Caller, requirePermission } from "#platform/access";
 import { applyWrites, type Database, type Tx, WriteSet } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import { digestOf, type FieldProblem, newId, OarsError } from "#platform/kernel";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
@@ -22,6 +23,7 @@ export interface ChangesDeps {
   readonly db: Database;
   readonly vault: Pick<Vault, "listSecrets">;
   readonly receipts: Pick<Receipts, "add">;
+  readonly events?: Pick<SecurityEvents, "record">;
   readonly connectors: ReadonlyMap<string, Connector>;
   /** Forgets what is kept in memory of the connection. */
   readonly changed: (connection: ConnectionInfo) => void;
@@ -57,7 +59,7 @@ export async function putChecked(
     const spec = specOf(stored);
     const key = { tenantId, connectionId: stored.id };
     await dropOtherGrants(tx, key, spec === undefined ? null : digestOfSpec(spec));
-    await receipt(deps, tx, caller, "connection.put", before, stored);
+    await tell(deps, tx, caller, "connection.put", before, stored);
     tx.onCommit(() => deps.changed(stored));
     return stored;
   });
@@ -77,10 +79,11 @@ export async function removeChecked(
     const before = await lockConnection(tx, tenantId, name);
     if (before === undefined) throw new OarsError("CONNECTION_NOT_FOUND", { name });
     checkExpected(before, how.expected);
-    if (users.length > 0) throw new OarsError("CONNECTION_IN_USE", { name, flows: users.slice(0, 10).join(", ") });
+    if (users.length > 0)
+      throw new OarsError("CONNECTION_IN_USE", { name, flows: users.slice(0, 10).join(", ") });
     await insertVersion(tx, before, "deleted", caller.principalId);
     await deleteConnection(tx, tenantId, before.id);
-    await receipt(deps, tx, caller, "connection.delete", before, undefined);
+    await tell(deps, tx, caller, "connection.delete", before, undefined);
     tx.onCommit(() => deps.changed(before));
   });
 }
@@ -123,7 +126,7 @@ const factsOfOthers = async (deps: ChangesDeps, tx: Tx, tenantId: string, name: 
   );
 
 /** A connection says what its tools are: a change of one is a change of theirs. */
-async function receipt(
+async function tell(
   deps: ChangesDeps,
   tx: Tx,
   caller: Caller,
@@ -154,6 +157,16 @@ async function receipt(
     tx,
   );
   await applyWrites(tx, set);
+  const now = after ?? before;
+  if (now === undefined) return;
+  const details = { connector: now.connector, revision: now.revision, emulate: now.emulate };
+  await deps.events?.record(tx, {
+    tenantId,
+    type: after === undefined ? "connection.deleted" : "connection.changed",
+    actor: caller,
+    target: { kind: "connection", id: now.name },
+    details,
+  });
 }
 
 const invalid = (problems: readonly FieldProblem[]): OarsError =>

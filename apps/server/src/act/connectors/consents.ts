@@ -7,9 +7,9 @@ import {
   type ConsentEnd,
   type Consenting,
   endConsent,
+  type GrantIo,
   type Grants,
   grantOf,
-  type GrantIo,
   tenantOfState,
   webAuth,
 } from "#act/connector-auth";
@@ -65,7 +65,11 @@ export function createConsents(deps: ConsentsDeps): Consents {
       const oauth = consentOf(info);
       if (oauth === undefined) {
         const message = "is not oauth2 with the grant authorization_code: nobody needs to authorize it";
-        throw new OarsError("CONNECTION_INVALID", {}, { errors: [{ path: "config.auth", code: "grant", message }] });
+        throw new OarsError(
+          "CONNECTION_INVALID",
+          {},
+          { errors: [{ path: "config.auth", code: "grant", message }] },
+        );
       }
       return beginConsent(deps, info, oauth, principalId, deps.io(info, principalId));
     },

@@ -15,6 +15,6 @@ export type {
 export type { AllowedTool } from "./allowed-tools.ts";
 export { connectionTag, type Expected } from "./changes.ts";
 export type { ConnectionInput } from "./domain.ts";
+export { type Connectors, type ConnectorsDeps, createConnectors } from "./service.ts";
 export type { ConnectionStatus, CredentialStatus } from "./status.ts";
 export type { ConnectionVersion } from "./versions-store.ts";
-export { type Connectors, type ConnectorsDeps, createConnectors } from "./service.ts";

@@ -1,16 +1,17 @@
-import {
-  type Connection,
-  type ConnectionInfo,
-  type Connector,
-  type FactSpec,
-  type Operation,
-  type TestReport,
-} from "#act/connector-kit";
 import { createGrants, digestOfSpec, type GrantIo } from "#act/connector-auth";
+import type {
+  Connection,
+  ConnectionInfo,
+  Connector,
+  FactSpec,
+  Operation,
+  TestReport,
+} from "#act/connector-kit";
 import { webConnectors } from "#act/connectors-web";
 import { wireConnectors } from "#act/connectors-wire";
 import { type Caller, requirePermission } from "#platform/access";
 import type { Database } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import { type Fault, OarsError } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
@@ -32,6 +33,7 @@ export interface ConnectorsDeps {
   readonly vault: Pick<Vault, "listSecrets" | "readSecret" | "seal" | "open">;
   readonly dialer: Pick<Dialer, "request" | "connect">;
   readonly receipts: Pick<Receipts, "add">;
+  readonly events?: Pick<SecurityEvents, "record">;
   /** Public URL of this server, to which authorization servers send people back. */
   readonly origin: string;
   /** Connectors besides the built-in ones. */
@@ -48,6 +50,8 @@ export interface ConnectorsDeps {
 }
 
 export interface Connectors extends Consents {
+  /** Where authorization servers send people back to. */
+  readonly redirectUri: string;
   /**
    * Creates the connection or replaces the one of that name. Throws CONNECTOR_UNKNOWN, and CONNECTION_INVALID
    * with every problem: of the fields, the config, secrets that do not exist, facts that contradict others.
@@ -122,6 +126,7 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
   };
 
   return {
+    redirectUri,
     ...createConsents({ ...deps, grants, redirectUri, io }),
     refreshDue: () => refreshDue({ ...deps, grants, io }),
     put: (caller, input, expected) => putChecked(changes, caller, input, expected),
@@ -150,7 +155,13 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
       const connection = toReady(connectors, await findInfo(caller.tenantId, name));
       if (connection.emulate) return { ...emulatedReport, emulated: true, ms: 0 };
       const started = performance.now();
-      const context = { ...io(connection), connection, dialer: deps.dialer, timeoutMs: testTimeoutMs, grants };
+      const context = {
+        ...io(connection),
+        connection,
+        dialer: deps.dialer,
+        timeoutMs: testTimeoutMs,
+        grants,
+      };
       const report = await connectors.get(connection.connector)?.test(context);
       if (report === undefined) throw unknownConnector(connectors, connection.connector);
       return { ...report, emulated: false, ms: Math.round(performance.now() - started) };

@@ -1,15 +1,19 @@
 import { accessRoutes } from "./access-routes.ts";
 import { actionRoutes, approvalRoutes } from "./action-routes.ts";
+import { authorizationRoutes } from "./authorization-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
+import { eventRoutes } from "./event-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
+import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
 import { runCommandRoutes } from "./run-command-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
+import { secretRoutes } from "./secret-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
 import { trustRoutes } from "./trust-routes.ts";
@@ -18,7 +22,9 @@ import { webhookRoutes } from "./webhook-routes.ts";
 /** The whole HTTP API: what is served, documented and checked. */
 export const routes: readonly ServiceRoute[] = [
   ...accessRoutes,
+  ...secretRoutes,
   ...connectionRoutes,
+  ...authorizationRoutes,
   ...policyRoutes,
   ...flowRoutes,
   ...runRoutes,
@@ -28,7 +34,9 @@ export const routes: readonly ServiceRoute[] = [
   ...actionRoutes,
   ...approvalRoutes,
   ...receiptRoutes,
+  ...logRoutes,
   ...trustRoutes,
+  ...eventRoutes,
   ...webhookRoutes,
   ...systemRoutes,
   ...schedulingRoutes,

@@ -40,6 +40,7 @@ export type Permission =
   | "access:write"
   | "log:read"
   | "webhooks:read"
+  | "events:read"
   | "system:read"
   | "platform:operate";
 
@@ -98,6 +99,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   "webhooks:read": {
     about: "Read webhooks and what they received.",
     roles: [...builders, "operator", "auditor", "service"],
+  },
+  "events:read": {
+    about: "Read security events.",
+    roles: [...admins, "operator", "auditor"],
   },
   "system:read": {
     about: "See the background jobs of the installation.",

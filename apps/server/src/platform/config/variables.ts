@@ -204,6 +204,11 @@ export const variables = {
       "How long receipts can be read. Their hashes and the signed checkpoints stay for ever, so a copy that somebody kept can be verified.",
   }),
 
+  OARS_RETENTION_EVENTS: always(read.keeping, "400d", {
+    group: "Store",
+    description: "How long security events are kept. Whole months are dropped.",
+  }),
+
   OARS_DATA_ENCRYPTION_KEY: sometimes(
     read.key32,
     "made once and kept in the data directory; production must set it",
@@ -258,6 +263,15 @@ export const variables = {
     description:
       "Hosts that connectors may reach, as `host`, `host:port`, `*.domain` or `*:port`; empty: all. An entry `tenant_…=host:port` is one tenant's own, and a tenant with entries of its own is held to those alone.",
   }),
+  OARS_BREAKER_FAILURES: always(read.whole(0, 1000), "10", {
+    group: "Network",
+    description:
+      "Failures in a row (no answer, or 502, 503, 504) after which a connection is left alone by this process for `OARS_BREAKER_OPEN_MS`; 0: never.",
+  }),
+  OARS_BREAKER_OPEN_MS: always(read.whole(100, 3_600_000, "milliseconds"), "15000", {
+    group: "Network",
+    description: "How long a connection is left alone before one call finds out whether it works again.",
+  }),
   OARS_ALLOWED_TOOLS: always(read.allowedTools, "", {
     group: "Network",
     description:
@@ -273,6 +287,11 @@ export const variables = {
         "The name under which receipt logs are signed. Verifiers pin it: choose it once and never change it.",
     },
   ),
+  OARS_LOG_PUBLIC: always(read.yesOrNo, "true", {
+    group: "Log",
+    description:
+      "Whether anybody may read the logs' tiles and checkpoints below `/log/`. They hold hashes alone, but their growth shows how busy a tenant is.",
+  }),
 } as const;
 
 export type VariableName = keyof typeof variables;
