@@ -11,6 +11,7 @@ import { isOarsError } from "#platform/kernel";
 import { route, type ServiceRoute } from "./services.ts";
 
 const tag = "connections";
+const html = "text/html; charset=utf-8";
 const cookieName = "oars_consent";
 const cookiePath = "/v1/oauth/callback";
 
@@ -59,7 +60,7 @@ export const authorizationRoutes: readonly ServiceRoute[] = [
     description:
       "Ends the consent in the browser that began it, which its cookie shows; in any other it ends nothing.",
     query: z.looseObject({ ...authorizationAnswer.shape, state: z.string().max(200).default("") }),
-    answer: { status: 200, type: "text/html; charset=utf-8", description: "A page for the person" },
+    answer: { status: 200, type: html, description: "A page for the person" },
     handle: async ({ connectors }, { query, request, reply }) => {
       reply.header("cache-control", "no-store").header("referrer-policy", "no-referrer");
       const cookie = cookieOf(request);
@@ -71,8 +72,8 @@ export const authorizationRoutes: readonly ServiceRoute[] = [
         return page("Connected", "The connection is authorized. You can close this page.");
       } catch (error) {
         if (!isOarsError(error)) throw error;
-        reply.code(error.status);
-        return page("Not connected", error.message);
+        const told = page("Not connected", error.message);
+        return reply.code(error.status).header("content-type", html).send(told);
       }
     },
   }),
