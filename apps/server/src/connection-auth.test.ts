@@ -3,8 +3,8 @@ import { generateKeyPairSync } from "node:crypto";
 import { importSPKI } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { sql } from "#platform/db";
-import { type Authority, authority } from "./act/connector-auth/testing-authority.ts";
 import { startTestApi, type TestApi } from "./testing/api.ts";
+import { type Authority, authority } from "./testing/authority.ts";
 
 describe("credentials that a connection obtains for itself", () => {
   let api: TestApi;
