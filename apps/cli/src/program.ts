@@ -17,6 +17,7 @@ import { addRun } from "./commands/run.ts";
 import { addScheduling } from "./commands/scheduling.ts";
 import { addSecret } from "./commands/secret.ts";
 import { addTenant } from "./commands/tenant.ts";
+import { addTool } from "./commands/tool.ts";
 import { addVerify } from "./commands/verify.ts";
 import { renderFailure, toFailure } from "./failure.ts";
 import type { Host } from "./session.ts";
@@ -39,6 +40,7 @@ export function createProgram(host: CommandHost): Command {
     addTenant,
     addSecret,
     addConnection,
+    addTool,
     addPolicy,
     addFlow,
     addRun,

@@ -1,6 +1,7 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
 import { type Approvals, createApprovals } from "#act/approvals";
+import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
 import { createPolicy, type Policy } from "#act/policy";
 import {
@@ -39,8 +40,10 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
+import type { Interop } from "#sign/interop";
 import { createLog, type Log } from "#sign/log";
 import { createReceipts, type Receipts } from "#sign/receipts";
+import { composeInterop } from "./compose-interop.ts";
 import { retire } from "./retention.ts";
 
 export interface Rooms {
@@ -50,10 +53,12 @@ export interface Rooms {
   readonly idempotency: Idempotency;
   readonly receipts: Receipts;
   readonly log: Log;
+  readonly interop: Interop;
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly approvals: Approvals;
   readonly connectors: Connectors;
+  readonly catalogue: Catalogue;
   readonly actions: Actions;
   readonly flows: Flows;
   readonly engine: Engine;
@@ -136,6 +141,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       metrics.receipts.with(type).inc();
     },
   });
+  const interop = composeInterop({ db, vault, origin, logOrigin, receipts, log: receiptLog });
   const dialer = createDialer({
     allow: config.egressAllow,
     maxResponseBytes: 10 * 1024 * 1024,
@@ -143,7 +149,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     egress: config.egressHosts,
   });
 
-  const connectors = createConnectors({
+  const connectors: Connectors = createConnectors({
     db,
     vault,
     dialer,
@@ -151,10 +157,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     events,
     origin,
     fault,
-    allowed: config.allowedTools,
     breaker: config.breaker,
     usedBy: (tenantId, name) => flows.usersOf(tenantId, name),
+    onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
+  const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
   const policy = createPolicy({
     db,
     receipts,
@@ -169,6 +176,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     vault,
     dialer,
     connectors,
+    catalogue,
     policy,
     approvals,
     receipts,
@@ -294,10 +302,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: receiptLog,
+    interop,
     logFiles: { public: config.logPublic, baseUrl: origin },
     policy,
     approvals,
     connectors,
+    catalogue,
     actions,
     flows,
     engine,

@@ -1,6 +1,6 @@
 /** Putting and deleting connections: checked, compared with what was read, recorded and receipted in one commit. */
 import { digestOfSpec, dropOtherGrants } from "#act/connector-auth";
-import { type ConnectionInfo, type Connector, problemsOf } from "#act/connector-kit";
+import { type Connection, type ConnectionInfo, type Connector, problemsOf } from "#act/connector-kit";
 import { type Caller, requirePermission } from "#platform/access";
 import { applyWrites, type Database, type Tx, WriteSet } from "#platform/db";
 import type { SecurityEvents } from "#platform/events";
@@ -14,6 +14,7 @@ import {
   factProblems,
   factSpecsOf,
   readConfig,
+  toReady,
   unknownConnector,
 } from "./domain.ts";
 import { deleteConnection, listConnections, lockConnection, putConnection } from "./store.ts";
@@ -22,9 +23,11 @@ import { definitionOf, insertVersion } from "./versions-store.ts";
 export interface ChangesDeps {
   readonly db: Database;
   readonly vault: Pick<Vault, "listSecrets">;
-  readonly receipts: Pick<Receipts, "add">;
+  readonly receipts: { add(...receipt: Parameters<Receipts["add"]>): Promise<unknown> };
   readonly events?: Pick<SecurityEvents, "record">;
   readonly connectors: ReadonlyMap<string, Connector>;
+  /** A connection is put, in this transaction; `before` is what had its name. */
+  readonly onPut?: (tx: Tx, caller: Caller, now: Connection, before: Connection | undefined) => Promise<void>;
   /** Forgets what is kept in memory of the connection. */
   readonly changed: (connection: ConnectionInfo) => void;
   /** Names of flows whose newest version uses the connection. */
@@ -61,6 +64,7 @@ export async function putChecked(
     await dropOtherGrants(tx, key, spec === undefined ? null : digestOfSpec(spec));
     await tell(deps, tx, caller, "connection.put", before, stored);
     tx.onCommit(() => deps.changed(stored));
+    await deps.onPut?.(tx, caller, toReady(deps.connectors, stored), before && { ...before, settings: null });
     return stored;
   });
 }

@@ -1,11 +1,9 @@
 import type { Grants } from "#act/connector-auth";
 import type { Operation, OperationContext, OperationOutcome } from "#act/connector-kit";
 import { isOarsError, OarsError } from "#platform/kernel";
-import type { AllowedTools } from "./allowed-tools.ts";
 import type { Breaker } from "./breaker.ts";
 
 export interface Guards {
-  readonly allowed: AllowedTools;
   readonly breaker: Breaker;
   readonly grants: Grants;
 }
@@ -14,16 +12,11 @@ export const breakerKey = (connection: { readonly tenantId: string; readonly id:
   `${connection.tenantId} ${connection.id}`;
 
 /**
- * An operation as actions get it: refused before any decision when the tenant may not use it, answered by its
- * emulation, with neither dialer nor secrets in reach, when the connection says so, and not sent while the system
- * behind the connection is left alone.
+ * An operation as actions get it: answered by its emulation, with neither dialer nor secrets in reach, when the
+ * connection says so, and not sent while the system behind the connection is left alone.
  */
 export const guarded = (operation: Operation, guards: Guards): Operation => ({
   ...operation,
-  describe(connection, input) {
-    guards.allowed.check(connection.tenantId, connection.name, operation.name);
-    return operation.describe(connection, input);
-  },
   async execute(context, input): Promise<OperationOutcome> {
     const { connection } = context;
     if (connection.emulate)

@@ -12,7 +12,6 @@ export type {
   TestReport,
   Verb,
 } from "#act/connector-kit";
-export type { AllowedTool } from "./allowed-tools.ts";
 export { connectionTag, type Expected } from "./changes.ts";
 export type { ConnectionInput } from "./domain.ts";
 export { type Connectors, type ConnectorsDeps, createConnectors } from "./service.ts";

@@ -10,18 +10,17 @@ import type {
 import { webConnectors } from "#act/connectors-web";
 import { wireConnectors } from "#act/connectors-wire";
 import { type Caller, requirePermission } from "#platform/access";
-import type { Database } from "#platform/db";
+import type { Database, Tx } from "#platform/db";
 import type { SecurityEvents } from "#platform/events";
 import { type Fault, OarsError } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
-import { type AllowedTool, createAllowedTools } from "./allowed-tools.ts";
 import { type BreakerRules, createBreaker } from "./breaker.ts";
 import { type Expected, factsOf, putChecked, removeChecked } from "./changes.ts";
 import { createConnectionCache } from "./connection-cache.ts";
 import { type Consents, createConsents, specOf } from "./consents.ts";
-import { type ConnectionInput, toReady, unknownConnector } from "./domain.ts";
+import { type ConnectionInput, readConfig, toReady, unknownConnector } from "./domain.ts";
 import { breakerKey, guarded } from "./guarded.ts";
 import { refreshDue } from "./refresh.ts";
 import { type ConnectionStatus, credentialStatus } from "./status.ts";
@@ -32,14 +31,14 @@ export interface ConnectorsDeps {
   readonly db: Database;
   readonly vault: Pick<Vault, "listSecrets" | "readSecret" | "seal" | "open">;
   readonly dialer: Pick<Dialer, "request" | "connect">;
-  readonly receipts: Pick<Receipts, "add">;
+  readonly receipts: { add(...receipt: Parameters<Receipts["add"]>): Promise<unknown> };
   readonly events?: Pick<SecurityEvents, "record">;
   /** Public URL of this server, to which authorization servers send people back. */
   readonly origin: string;
   /** Connectors besides the built-in ones. */
   readonly more?: readonly Connector[];
-  /** The tools that tenants may use; absent or empty: all. */
-  readonly allowed?: readonly AllowedTool[];
+  /** A connection is put, in this transaction; `before` is what had its name. */
+  readonly onPut?: (tx: Tx, caller: Caller, now: Connection, before: Connection | undefined) => Promise<void>;
   /** How long a connection may be served after another process changed it; 2,000 when absent. */
   readonly cacheMs?: number;
   /** Never opens when absent. */
@@ -79,7 +78,11 @@ export interface Connectors extends Consents {
   ): Promise<TestReport & { readonly emulated: boolean; readonly ms: number }>;
   /** For actions: from memory when it can. */
   find(tenantId: string, name: string): Promise<Connection | undefined>;
+  /** Every connection of the tenant that this version of the server can use, by name. No permission check. */
+  all(tenantId: string): Promise<Connection[]>;
   operation(name: string): Operation | undefined;
+  /** Those of one connector; none for one that is not known. */
+  operationsOf(connector: string): readonly Operation[];
   readonly operations: readonly Operation[];
   /** What a person can choose from. */
   readonly catalogue: readonly Connector[];
@@ -94,7 +97,7 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
   const connectors = new Map(all.map((one) => [one.name, one]));
   const breaker = createBreaker(deps.breaker ?? { failures: 0, openMs: 1_000 });
   const grants = createGrants(deps);
-  const guards = { allowed: createAllowedTools(deps.allowed ?? []), breaker, grants };
+  const guards = { breaker, grants };
   const operations = new Map(
     all.flatMap((one) => Object.entries(one.operations)).map(([name, one]) => [name, guarded(one, guards)]),
   );
@@ -167,7 +170,16 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
       return { ...report, emulated: false, ms: Math.round(performance.now() - started) };
     },
     find: async (tenantId, name) => cache.get(tenantId, name, () => load(tenantId, name)),
+    all: async (tenantId) => {
+      const list = await deps.db.read(tenantId, (db) => listConnections(db, tenantId));
+      return list.flatMap((info) => {
+        const connector = connectors.get(info.connector);
+        const read = connector && readConfig(connector, info.config);
+        return read === undefined || "problems" in read ? [] : [{ ...info, settings: read.settings }];
+      });
+    },
     operation: (name) => operations.get(name),
+    operationsOf: (connector) => [...operations.values()].filter((one) => one.connector === connector),
     operations: [...operations.values()],
     catalogue: all,
     async factSpecs(tenantId) {

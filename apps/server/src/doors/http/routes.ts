@@ -11,11 +11,13 @@ import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
 import { runCommandRoutes } from "./run-command-routes.ts";
+import { runGlanceRoutes } from "./run-glance-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
 import { secretRoutes } from "./secret-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
+import { toolRoutes } from "./tool-routes.ts";
 import { trustRoutes } from "./trust-routes.ts";
 import { webhookRoutes } from "./webhook-routes.ts";
 
@@ -25,9 +27,11 @@ export const routes: readonly ServiceRoute[] = [
   ...secretRoutes,
   ...connectionRoutes,
   ...authorizationRoutes,
+  ...toolRoutes,
   ...policyRoutes,
   ...flowRoutes,
   ...runRoutes,
+  ...runGlanceRoutes,
   ...blobRoutes,
   ...runCommandRoutes,
   ...gateRoutes,

@@ -19,10 +19,14 @@ export type Role = (typeof roleNames)[number];
 export type Permission =
   | "actions:read"
   | "actions:write"
+  | "actions:operate"
+  | "actions:outputs"
+  | "actions:impersonate"
   | "approvals:read"
   | "approvals:decide"
   | "receipts:read"
   | "receipts:verify"
+  | "receipts:disclose"
   | "policies:read"
   | "policies:write"
   | "policies:publish"
@@ -34,6 +38,7 @@ export type Permission =
   | "runs:signal"
   | "connections:read"
   | "connections:write"
+  | "tools:review"
   | "secrets:read"
   | "secrets:write"
   | "access:read"
@@ -61,6 +66,18 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
     about: "Propose and cancel actions.",
     roles: [...builders, "operator", "member", "agent", "service"],
   },
+  "actions:operate": {
+    about: "Release, reject and cancel actions of others.",
+    roles: [...admins, "operator"],
+  },
+  "actions:outputs": {
+    about: "Read what actions of others gave back.",
+    roles: [...builders, "operator"],
+  },
+  "actions:impersonate": {
+    about: "Propose actions in the name of agents and for users without a delegation from them.",
+    roles: admins,
+  },
   "approvals:read": { about: "Read approvals and their votes.", roles: everyone },
   "approvals:decide": {
     about: "Vote on approvals, within the roles that an approval asks for.",
@@ -68,6 +85,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   },
   "receipts:read": { about: "Read and search receipts.", roles: everyone },
   "receipts:verify": { about: "Verify receipts on the server.", roles: everyone },
+  "receipts:disclose": {
+    about: "See the sensitive members of receipts: arguments, results, reasons.",
+    roles: [...admins, "auditor"],
+  },
   "policies:read": { about: "Read policy bundles.", roles: watchers },
   "policies:write": { about: "Draft policy bundles.", roles: builders },
   "policies:publish": { about: "Put a policy bundle in force.", roles: admins },
@@ -88,6 +109,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
     roles: [...people, "agent", "service"],
   },
   "connections:write": { about: "Create and change connections.", roles: builders },
+  "tools:review": {
+    about: "Classify tools, accept changed ones, and say which the tenant may use.",
+    roles: admins,
+  },
   "secrets:read": { about: "List secrets by name; no permission shows a value.", roles: [...watchers] },
   "secrets:write": { about: "Store, replace and delete secrets.", roles: builders },
   "access:read": {

@@ -128,6 +128,7 @@ export const errorCatalogue = {
     "after",
     "Connection {name} failed too often and is left alone; wait {seconds} s.",
   ),
+  TOOL_NOT_FOUND: spec(404, "never", "There is no tool named {name}; list the tools to see their names."),
   TOOL_NOT_ALLOWED: spec(403, "never", "{tool} is not among the tools that this tenant may use."),
   CONNECTOR_UNKNOWN: spec(422, "never", "There is no connector {connector}; choose one of {connectors}."),
 
