@@ -6,6 +6,7 @@ import { connectionRoutes } from "./connection-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
+import { keyRoutes } from "./key-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
@@ -39,6 +40,7 @@ export const routes: readonly ServiceRoute[] = [
   ...approvalRoutes,
   ...receiptRoutes,
   ...logRoutes,
+  ...keyRoutes,
   ...trustRoutes,
   ...eventRoutes,
   ...webhookRoutes,
