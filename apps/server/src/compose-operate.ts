@@ -26,6 +26,12 @@ export interface Operate {
 
 export interface OperateWing extends Operate {
   readonly jobs: readonly Job[];
+  /** Of each process for itself. */
+  readonly work: readonly {
+    readonly name: string;
+    readonly everyMs: number;
+    readonly work: () => Promise<unknown>;
+  }[];
 }
 
 /** Throws CONFIG_INVALID for targets and channels of the environment that cannot be. */
@@ -61,6 +67,18 @@ export function composeOperate(deps: OperateDeps): OperateWing {
         name: "dead-letters",
         everyMs: 3_600_000,
         work: async () => ((await delivery.forget(keepDays, 1_000)) === 1_000 ? 0 : null),
+      },
+    ],
+    work: [
+      {
+        name: "delivery figures",
+        everyMs: 15_000,
+        work: async () => {
+          const waiting = await delivery.figures();
+          metrics.deliveryQueued.set(waiting.queued);
+          metrics.deliveryLag.set(waiting.lagSeconds);
+          metrics.deadLetters.set(waiting.dead);
+        },
       },
     ],
   };

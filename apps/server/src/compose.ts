@@ -126,7 +126,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
     db,
     vault,
     dialer,
+    receipts,
     events,
+    origin: config.http.publicUrl,
+    fault,
+    breaker: config.breaker,
+    usedBy: (tenantId, name) => flows.usersOf(tenantId, name),
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
@@ -237,17 +242,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
   workers.onDeath(operate.delivery.onDeath);
-  const rooms = {
-    db,
-    delivery: operate.delivery,
-    approvals,
-    idempotency,
-    outbox,
-    receipts,
-    engine,
-    actions,
-    pressure,
-  };
+  const rooms = { db, connectors, approvals, idempotency, outbox, receipts, engine, actions, pressure };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -275,7 +270,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
   workers.onDeath(scheduler.onDeath);
-  const background = processWork(rooms, metrics).map(({ name, ...work }) =>
+  const background = [...processWork(rooms, metrics), ...operate.work].map(({ name, ...work }) =>
     createTicker({ ...work, onError: (error) => onError(error, name) }),
   );
 
@@ -343,7 +338,15 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 
 type Background = Pick<
   Rooms,
-  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure" | "delivery"
+  | "db"
+  | "connectors"
+  | "approvals"
+  | "idempotency"
+  | "outbox"
+  | "receipts"
+  | "engine"
+  | "actions"
+  | "pressure"
 >;
 
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
@@ -376,6 +379,11 @@ const installationJobs = (
       await rooms.sweepInvariants();
       return null;
     },
+  },
+  {
+    name: "connection-credentials",
+    everyMs: 30_000,
+    work: () => rooms.connectors.refreshDue(),
   },
   {
     name: "idempotency-keys",
@@ -424,10 +432,6 @@ const processWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
       metrics.runsInHand.set(rooms.engine.inHand());
       metrics.memoryShare.set(rooms.pressure.share());
       metrics.outboxPending.set(await rooms.outbox.pending());
-      const waiting = await rooms.delivery.figures();
-      metrics.deliveryQueued.set(waiting.queued);
-      metrics.deliveryLag.set(waiting.lagSeconds);
-      metrics.deadLetters.set(waiting.dead);
       metrics.logUnsequenced.set(await rooms.receipts.pending());
     },
   },
