@@ -1,6 +1,5 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
-import { type Approvals, createApprovals } from "#act/approvals";
 import { type Connectors, createConnectors } from "#act/connectors";
 import { createPolicy, type Policy } from "#act/policy";
 import {
@@ -40,9 +39,10 @@ import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
 import { createLog, type Log } from "#sign/log";
 import { createReceipts, type Receipts } from "#sign/receipts";
+import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms {
+export interface Rooms extends ApprovalWing {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
@@ -50,7 +50,6 @@ export interface Rooms {
   readonly receipts: Receipts;
   readonly log: Log;
   readonly policy: Policy;
-  readonly approvals: Approvals;
   readonly connectors: Connectors;
   readonly actions: Actions;
   readonly flows: Flows;
@@ -133,7 +132,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
 
   const connectors = createConnectors({ db, vault, dialer, allowed: config.allowedTools });
   const policy = createPolicy({ db, receipts, clock, facts: (tenantId) => connectors.factSpecs(tenantId) });
-  const approvals = createApprovals({ db, receipts, outbox });
+  const approvalWing = composeApprovals({
+    db,
+    vault,
+    receipts,
+    outbox,
+    clock,
+    publicUrl: origin,
+    secret: keys.dataEncryption.reveal(),
+    loadAction: (tenantId, id) => actions.load(tenantId, id),
+  });
+  const { approvals } = approvalWing;
   const actions = createActions({
     db,
     clock,
@@ -229,7 +238,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions, pressure };
+  const rooms = { db, ...approvalWing, idempotency, outbox, receipts, engine, actions, pressure };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -265,7 +274,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     receipts,
     log: receiptLog,
     policy,
-    approvals,
+    ...approvalWing,
     connectors,
     actions,
     flows,
@@ -310,7 +319,7 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 
 type Background = Pick<
   Rooms,
-  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure"
+  "db" | "approvals" | "factors" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure"
 >;
 
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
@@ -322,15 +331,7 @@ const installationJobs = (
     readonly retire: () => Promise<void>;
   },
 ): Job[] => [
-  {
-    name: "approval-expiry",
-    everyMs: 10_000,
-    work: async () => {
-      const next = await rooms.approvals.nextExpiry();
-      if (next === null || next > 0) return next;
-      return soonIf((await rooms.approvals.expireDue(100)) > 0);
-    },
-  },
+  ...approvalJobs(rooms),
   {
     name: "lost-executions",
     everyMs: 60_000,

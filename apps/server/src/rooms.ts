@@ -11,6 +11,8 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
   {
     act: [
       "policy",
+      "workflows",
+      "factors",
       "approvals",
       "connector-kit",
       "connectors-web",

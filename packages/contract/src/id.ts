@@ -17,6 +17,10 @@ export const idPrefix = {
   receipt: "rct",
   gate: "gat",
   signal: "sig",
+  comment: "cmt",
+  delegation: "dlg",
+  factor: "fac",
+  challenge: "chl",
 } as const;
 
 export type IdKind = keyof typeof idPrefix;
@@ -45,6 +49,10 @@ export const policyId = typeId("policy");
 export const receiptId = typeId("receipt");
 export const gateId = typeId("gate");
 export const signalId = typeId("signal");
+export const commentId = typeId("comment");
+export const delegationId = typeId("delegation");
+export const factorId = typeId("factor");
+export const challengeId = typeId("challenge");
 
 export type TenantId = z.infer<typeof tenantId>;
 export type PrincipalId = z.infer<typeof principalId>;
@@ -58,3 +66,7 @@ export type PolicyId = z.infer<typeof policyId>;
 export type ReceiptId = z.infer<typeof receiptId>;
 export type GateId = z.infer<typeof gateId>;
 export type SignalId = z.infer<typeof signalId>;
+export type CommentId = z.infer<typeof commentId>;
+export type DelegationId = z.infer<typeof delegationId>;
+export type FactorId = z.infer<typeof factorId>;
+export type ChallengeId = z.infer<typeof challengeId>;

@@ -12,7 +12,7 @@ type TenantLimit = Pick<RateLimits, "countTenant">;
  */
 export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys, limits: TenantLimit) {
   const read = inputReader(route);
-  const send = sender(route.answer);
+  const send = sender(route.answer, route.statusOf);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const input = read(request);
     const idempotencyKey = route.idempotency === undefined ? undefined : idempotencyKeyOf(request);
@@ -39,7 +39,10 @@ export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys,
   };
 }
 
-function sender(answer: Answer): (reply: FastifyReply, body: unknown) => FastifyReply {
+function sender(
+  answer: Answer,
+  statusOf: (body: unknown) => number = () => answer.status,
+): (reply: FastifyReply, body: unknown) => FastifyReply {
   const { status } = answer;
   if (answer.body === undefined && answer.type === undefined) {
     return (reply) => reply.code(status).send();
@@ -49,5 +52,8 @@ function sender(answer: Answer): (reply: FastifyReply, body: unknown) => Fastify
     return (reply, body) => reply.code(status).header("content-type", type).send(body);
   }
   return (reply, body) =>
-    reply.code(status).header("content-type", "application/json; charset=utf-8").send(JSON.stringify(body));
+    reply
+      .code(statusOf(body))
+      .header("content-type", "application/json; charset=utf-8")
+      .send(JSON.stringify(body));
 }

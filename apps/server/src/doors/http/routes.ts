@@ -1,7 +1,11 @@
 import { accessRoutes } from "./access-routes.ts";
-import { actionRoutes, approvalRoutes } from "./action-routes.ts";
+import { actionRoutes } from "./action-routes.ts";
+import { approvalAdminRoutes } from "./approval-admin-routes.ts";
+import { approvalRoutes } from "./approval-routes.ts";
+import { approvalTalkRoutes } from "./approval-talk-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
+import { factorRoutes } from "./factor-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
@@ -27,6 +31,9 @@ export const routes: readonly ServiceRoute[] = [
   ...gateRoutes,
   ...actionRoutes,
   ...approvalRoutes,
+  ...approvalTalkRoutes,
+  ...approvalAdminRoutes,
+  ...factorRoutes,
   ...receiptRoutes,
   ...trustRoutes,
   ...webhookRoutes,
