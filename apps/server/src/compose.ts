@@ -1,5 +1,6 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
+import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
 import { createPolicy, type Policy } from "#act/policy";
 import {
@@ -21,6 +22,7 @@ import { type Access, createAccess, createIdempotency, type Idempotency } from "
 import { type Blobs, createBlobs } from "#platform/blobs";
 import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase, openMonths } from "#platform/db";
+import { createSecurityEvents, type SecurityEvents } from "#platform/events";
 import {
   createOutbox,
   createPressure,
@@ -49,8 +51,10 @@ export interface Rooms extends ApprovalWing {
   readonly idempotency: Idempotency;
   readonly receipts: Receipts;
   readonly log: Log;
+  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly connectors: Connectors;
+  readonly catalogue: Catalogue;
   readonly actions: Actions;
   readonly flows: Flows;
   readonly engine: Engine;
@@ -60,6 +64,7 @@ export interface Rooms extends ApprovalWing {
   readonly scheduler: Scheduler;
   readonly scheduling: Scheduling;
   readonly blobs: Blobs;
+  readonly events: SecurityEvents;
   readonly dialer: Dialer;
   readonly pressure: Pressure;
 }
@@ -101,8 +106,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = systemClock;
   const origin = config.http.publicUrl;
   const blobs = createBlobs({ db });
+  const events = createSecurityEvents({ db, onError });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
-  const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock });
+  const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
   const idempotency = createIdempotency({ db, vault });
   const outbox = createOutbox({
     db,
@@ -111,7 +117,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
   const { logOrigin } = config;
-  const receiptLog = createLog({ db, vault, origin, logOrigin, clock, log });
+  const receiptLog = createLog({
+    db,
+    vault,
+    origin,
+    logOrigin,
+    clock,
+    log,
+    onRefused: (logs) => metrics.logRefused.set(logs),
+  });
   const receipts = createReceipts({
     db,
     vault,
@@ -130,8 +144,21 @@ export async function compose(options: ComposeOptions): Promise<App> {
     egress: config.egressHosts,
   });
 
-  const connectors = createConnectors({ db, vault, dialer, allowed: config.allowedTools });
-  const policy = createPolicy({ db, receipts, clock, facts: (tenantId) => connectors.factSpecs(tenantId) });
+  const connectors: Connectors = createConnectors({
+    db,
+    vault,
+    dialer,
+    events,
+    onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
+  });
+  const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
+  const policy = createPolicy({
+    db,
+    receipts,
+    events,
+    clock,
+    facts: (tenantId) => connectors.factSpecs(tenantId),
+  });
   const approvalWing = composeApprovals({
     db,
     vault,
@@ -149,9 +176,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     vault,
     dialer,
     connectors,
+    catalogue,
     policy,
     approvals,
     receipts,
+    events,
     workerId,
     fault,
     outbox,
@@ -273,9 +302,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: receiptLog,
+    logFiles: { public: config.logPublic, baseUrl: origin },
     policy,
     ...approvalWing,
     connectors,
+    catalogue,
     actions,
     flows,
     engine,
@@ -285,6 +316,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduler,
     scheduling,
     blobs,
+    events,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
@@ -294,6 +326,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.start({ worker });
       if (!worker) return;
       await outbox.start();
+      await events.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -301,12 +334,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     stop: async () => {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
+      await events.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
       await workers.stop();
       await receiptLog.stop();
       await access.close();
+      await events.close();
       await dialer.close();
       if (!options.db) await db.close();
     },

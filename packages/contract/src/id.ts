@@ -21,6 +21,10 @@ export const idPrefix = {
   delegation: "dlg",
   factor: "fac",
   challenge: "chl",
+  event: "evt",
+  alert: "alr",
+  target: "tgt",
+  deadLetter: "dlq",
 } as const;
 
 export type IdKind = keyof typeof idPrefix;
@@ -53,6 +57,10 @@ export const commentId = typeId("comment");
 export const delegationId = typeId("delegation");
 export const factorId = typeId("factor");
 export const challengeId = typeId("challenge");
+export const securityEventId = typeId("event");
+export const alertId = typeId("alert");
+export const targetId = typeId("target");
+export const deadLetterId = typeId("deadLetter");
 
 export type TenantId = z.infer<typeof tenantId>;
 export type PrincipalId = z.infer<typeof principalId>;
@@ -70,3 +78,7 @@ export type CommentId = z.infer<typeof commentId>;
 export type DelegationId = z.infer<typeof delegationId>;
 export type FactorId = z.infer<typeof factorId>;
 export type ChallengeId = z.infer<typeof challengeId>;
+export type SecurityEventId = z.infer<typeof securityEventId>;
+export type AlertId = z.infer<typeof alertId>;
+export type TargetId = z.infer<typeof targetId>;
+export type DeadLetterId = z.infer<typeof deadLetterId>;

@@ -1,5 +1,6 @@
 /** Proposing, performing and settling: the hot path of an action. */
 import type { Approvals, Requested } from "#act/approvals";
+import type { Catalogue } from "#act/catalogue";
 import type { Connectors, OperationOutcome } from "#act/connectors";
 import type { Decision, Policy } from "#act/policy";
 import { type CommitResult, type Database, WriteSet } from "#platform/db";
@@ -8,9 +9,10 @@ import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
 import type { ActionState } from "./domain.ts";
-import { chainIds, decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
+import { chainIds, decideFor, notAllowed, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
+import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";
 
 export interface ExecutionDeps {
   readonly db: Database;
@@ -18,9 +20,12 @@ export interface ExecutionDeps {
   readonly vault: Vault;
   readonly dialer: Dialer;
   readonly connectors: Connectors;
+  readonly catalogue: Pick<Catalogue, "standing" | "outputsOf">;
   readonly policy: Pick<Policy, "decide">;
   readonly approvals: Approvals;
   readonly receipts: Pick<Receipts, "add">;
+  /** Told of what is stopped, fails or is of high risk; nobody, when absent. */
+  readonly events?: ActionEvents;
   /** Id of this process among the workers. */
   readonly workerId: string;
   /** An action of this tool reached the state. */
@@ -58,7 +63,7 @@ export type Commit = (set: WriteSet, held: string | null) => Promise<CommitResul
 
 /** [X1] Decides and records in one commit; on `execute` the caller performs the action next. */
 export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit): Promise<Proposed> {
-  const resolved = await resolveProposal(deps.connectors, p);
+  const resolved = await resolveProposal(deps, p);
   const asked = await decideFor(deps.policy, p, resolved, { count: 0, roles: [] }, deps.clock.now());
   const actionId = newId();
   const set = new WriteSet();
@@ -76,6 +81,7 @@ export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit)
   }
   const recorded = recordedOf(p, resolved, actionId, 1);
   await addDecision(deps.receipts, set, recorded, decision, resolved.input);
+  tellDecision(deps.events, set, recorded, decision, resolved.connection.risk);
   set.onCommit(() => deps.onState(resolved.shape.tool, state));
   deps.fault("actions.before-propose");
   const committed = await (commit
@@ -146,10 +152,13 @@ async function toRow(
     executor: made.state === "executing" ? deps.workerId : null,
     approval_id: made.approvalId,
     decision: JSON.stringify(decisionOf(d)),
-    error: denied ? JSON.stringify({ code: `ACTION_${made.state.toUpperCase()}`, message: d.message }) : null,
+    error: denied ? JSON.stringify({ code: refusalCode(made.state, d), message: d.message }) : null,
     at: deps.clock.now().getTime(),
   };
 }
+
+const refusalCode = (state: ActionState, { reasons }: Decision): string =>
+  reasons.includes(notAllowed) ? "TOOL_NOT_ALLOWED" : `ACTION_${state.toUpperCase()}`;
 
 export const decisionOf = (d: Decision): store.StoredAction["decision"] & { policy: string | null } => ({
   effect: d.effect,
@@ -184,7 +193,7 @@ function hold(
       tool: r.shape.tool,
       target: r.shape.target,
       environment: r.connection.environment,
-      risk: r.connection.risk,
+      risk: r.shape.risk,
       facts: r.shape.facts,
       runId: p.origin?.runId ?? null,
       step: p.origin?.step ?? null,
@@ -197,11 +206,11 @@ function hold(
 }
 
 /** People are not asked, so nobody can lift what holds the action: it is denied. */
-const unasked = (d: Decision, why: { readonly refused: string; readonly code: string }): Decision => ({
+const unasked = (d: Decision, why: { readonly refused: string; readonly guard: string }): Decision => ({
   ...d,
   effect: "deny",
   approval: null,
-  errors: [...d.errors, why.code],
+  reasons: [...d.reasons, why.guard],
   message: why.refused,
 });
 
@@ -278,6 +287,7 @@ export async function settle(
   into.add(store.endAction, end);
   if (done.spared) await addEnd(deps.receipts, into, recorded, "not_executed", "OUTPUT_CACHED");
   else await addOutcome(deps.receipts, into, recorded, outcome, done.ms);
+  tellOutcome(deps.events, into, recorded, outcome, action.resolved.connection.risk);
   into.onCommit(() => deps.onState(recorded.tool, state));
   return end;
 }

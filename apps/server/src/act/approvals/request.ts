@@ -27,7 +27,7 @@ export interface ApprovalRequest {
 }
 
 /** A hold, or why people are not asked: then the action is denied. */
-export type Requested = { readonly id: string } | { readonly refused: string; readonly code: string };
+export type Requested = { readonly id: string } | { readonly refused: string; readonly guard: string };
 
 export async function addRequest(
   deps: ApprovalsDeps,
@@ -46,14 +46,14 @@ export async function addRequest(
   const lacking = r.workflows.find((name) => !followed.workflows.has(name));
   if (lacking !== undefined)
     return {
-      code: "WORKFLOW_NOT_FOUND",
+      guard: "guard-approval-workflow",
       refused: `Denied because there is no approval workflow ${lacking}.`,
     };
   const { fatigue } = followed.settings;
   const over = fatigue !== null && burst.count >= fatigue.limit;
   if (over && fatigue.excess === "deny")
     return {
-      code: "APPROVAL_FATIGUE",
+      guard: "guard-approval-fatigue",
       refused: `Denied because ${burst.count} actions with ${r.subject.tool} were held for this requester within ${fatigue.windowSeconds} s; people are not asked more often than ${fatigue.limit} times.`,
     };
   const id = newId();

@@ -1,5 +1,6 @@
 import { type Caller, requirePermission } from "#platform/access";
 import type { Database } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import { type Clock, type FieldProblem, newId, OarsError } from "#platform/kernel";
 import { createActive } from "./active.ts";
 import { demandProblems } from "./demands.ts";
@@ -25,6 +26,7 @@ import { createWorkshop } from "./workshop.ts";
 export interface PolicyDeps {
   readonly db: Database;
   readonly receipts: ReceiptSink;
+  readonly events?: Pick<SecurityEvents, "record">;
   readonly clock: Clock;
   /** The facts that the tenant's connections declare now. None when left out. */
   readonly facts?: (tenantId: string) => Promise<readonly FactSpec[]>;
@@ -61,7 +63,7 @@ export interface Policy {
 
 type Published = { readonly bundle: Bundle | null; readonly errors: readonly string[] };
 
-export function createPolicy({ db, receipts, clock, facts = async () => [] }: PolicyDeps): Policy {
+export function createPolicy({ db, receipts, events, clock, facts = async () => [] }: PolicyDeps): Policy {
   const workshop = createWorkshop(demandProblems);
   const evaluator = createEvaluator(createEngine());
   const active = createActive<Published>({
@@ -114,7 +116,12 @@ export function createPolicy({ db, receipts, clock, facts = async () => [] }: Po
       return db.tx(caller.tenantId, (tx) => store.insertDraft(tx, draft));
     },
     publish: (caller, id, options) =>
-      publishVersion({ db, receipts, workshop, facts, published: active.forget }, caller, id, options),
+      publishVersion(
+        { db, receipts, events, workshop, facts, published: active.forget },
+        caller,
+        id,
+        options,
+      ),
     async list(caller, { before = null, limit = 50 } = {}) {
       requirePermission(caller, "policies:read");
       const page = { before, limit: Math.min(Math.max(limit, 1), 100) };

@@ -21,7 +21,7 @@ import { type Delegation, type Escalation, shownToken } from "#act/approvals";
 import type { ApprovalSettings, Workflow, WorkflowStage } from "#act/workflows";
 import { OarsError } from "#platform/kernel";
 import { ifMatchHeader, ifMatchOf, tag as withTag } from "./if-match.ts";
-import { afterId, afterNumber, afterText, pageOfRows } from "./page.ts";
+import { afterId, afterNumber, afterName, pageOfRows } from "./page.ts";
 import { route, type ServiceRoute } from "./services.ts";
 import { idOf, idOrUndefined, shown, shownOrNull } from "./wire-id.ts";
 
@@ -116,7 +116,7 @@ const workflowRoutes: readonly ServiceRoute[] = [
     query: pageQuery,
     answer: { status: 200, body: pageOf(approvalWorkflow) },
     handle: async ({ workflows }, { caller, query }) => {
-      const page = { after: afterText(query.cursor) ?? null, limit: query.limit + 1 };
+      const page = { after: afterName(query.cursor) ?? null, limit: query.limit + 1 };
       return pageOfRows(await workflows.list(caller, page), query.limit, (w) => w.name, toWorkflow);
     },
   }),

@@ -21,11 +21,11 @@ export function afterNumber(cursor: string | undefined): number | undefined {
   return Number(text);
 }
 
-/** The same for lists in the order of names. */
-export function afterText(cursor: string | undefined): string | undefined {
+/** The same for lists that are in the order of names. */
+export function afterName(cursor: string | undefined): string | undefined {
   if (cursor === undefined) return undefined;
   const text = textOf(cursor);
-  if (!/^[\x20-\x7e]{1,200}$/.test(text)) throw new OarsError("CURSOR_INVALID");
+  if (!/^[\x21-\x7e]{1,300}$/.test(text)) throw new OarsError("CURSOR_INVALID");
   return text;
 }
 

@@ -204,6 +204,11 @@ export const variables = {
       "How long receipts can be read. Their hashes and the signed checkpoints stay for ever, so a copy that somebody kept can be verified.",
   }),
 
+  OARS_RETENTION_EVENTS: always(read.keeping, "400d", {
+    group: "Store",
+    description: "How long security events are kept. Whole months are dropped.",
+  }),
+
   OARS_DATA_ENCRYPTION_KEY: sometimes(
     read.key32,
     "made once and kept in the data directory; production must set it",
@@ -273,6 +278,11 @@ export const variables = {
         "The name under which receipt logs are signed. Verifiers pin it: choose it once and never change it.",
     },
   ),
+  OARS_LOG_PUBLIC: always(read.yesOrNo, "true", {
+    group: "Log",
+    description:
+      "Whether anybody may read the logs' tiles and checkpoints below `/log/`. They hold hashes alone, but their growth shows how busy a tenant is.",
+  }),
 } as const;
 
 export type VariableName = keyof typeof variables;
