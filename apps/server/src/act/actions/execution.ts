@@ -9,7 +9,14 @@ import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
 import type { ActionState } from "./domain.ts";
-import { chainIds, decideFor, notAllowed, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
+import {
+  chainIds,
+  decideFor,
+  notAllowed,
+  type Proposal,
+  type Resolved,
+  resolveProposal,
+} from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
 import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";

@@ -21,7 +21,7 @@ import { type Delegation, type Escalation, shownToken } from "#act/approvals";
 import type { ApprovalSettings, Workflow, WorkflowStage } from "#act/workflows";
 import { OarsError } from "#platform/kernel";
 import { ifMatchHeader, ifMatchOf, tag as withTag } from "./if-match.ts";
-import { afterId, afterNumber, afterName, pageOfRows } from "./page.ts";
+import { afterId, afterName, afterNumber, pageOfRows } from "./page.ts";
 import { route, type ServiceRoute } from "./services.ts";
 import { idOf, idOrUndefined, shown, shownOrNull } from "./wire-id.ts";
 
