@@ -502,6 +502,7 @@ describe.each(drivers)("the API on %s", (driver) => {
       "GET /api/health",
       "GET /health/live",
       "GET /health/ready",
+      "GET /log/{log}/{path}",
       "GET /metrics",
       "GET /v1/schemas/flow.json",
       "GET /v1/trust/tenants/{tenantId}/keys",

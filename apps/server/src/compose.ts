@@ -39,9 +39,11 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
+import type { Interop } from "#sign/interop";
 import { createLog, type Log } from "#sign/log";
 import { createReceipts, type Receipts } from "#sign/receipts";
 import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
+import { composeInterop } from "./compose-interop.ts";
 import { retire } from "./retention.ts";
 
 export interface Rooms extends ApprovalWing {
@@ -51,6 +53,7 @@ export interface Rooms extends ApprovalWing {
   readonly idempotency: Idempotency;
   readonly receipts: Receipts;
   readonly log: Log;
+  readonly interop: Interop;
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly connectors: Connectors;
@@ -137,6 +140,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       metrics.receipts.with(type).inc();
     },
   });
+  const interop = composeInterop({ db, vault, origin, logOrigin, receipts, log: receiptLog });
   const dialer = createDialer({
     allow: config.egressAllow,
     maxResponseBytes: 10 * 1024 * 1024,
@@ -302,6 +306,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: receiptLog,
+    interop,
     logFiles: { public: config.logPublic, baseUrl: origin },
     policy,
     ...approvalWing,

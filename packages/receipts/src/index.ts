@@ -19,7 +19,17 @@ export {
 export { type BodyProblem, type BodyVerdict, checkBody } from "./body-schema.ts";
 export { equalBytes, fromBase64, fromBase64Url, fromHex, toBase64, toBase64Url, toHex } from "./bytes.ts";
 export { canonicalJson, type Json } from "./canonical.ts";
+export { CborMap, CborTag, type CborValue, encodeCbor } from "./cbor.ts";
+export { type ChainLink, verifyChain } from "./chain.ts";
 export { type Checkpoint, formatTreeHead, parseCheckpoint, type TreeHead } from "./checkpoint.ts";
+export { cloudEventsType, type ReceiptEvent, toCloudEvent } from "./cloud-event.ts";
+export {
+  type CoseReceiptInput,
+  coseEd25519,
+  encodeCoseReceipt,
+  encodeCoseStatement,
+  type SignBytes,
+} from "./cose.ts";
 export { createWebCrypto, type Sha256, type VerifyCrypto } from "./crypto.ts";
 export {
   checkDisclosures,
@@ -32,6 +42,15 @@ export {
   type SdJwt,
 } from "./disclosure.ts";
 export {
+  type DsseEnvelope,
+  dssePreAuth,
+  type InTotoStatement,
+  inTotoPayloadType,
+  receiptPredicateType,
+  toDsse,
+  toInTotoStatement,
+} from "./dsse.ts";
+export {
   bundleFormat,
   type Evidence,
   isBundle,
@@ -40,7 +59,15 @@ export {
   splitEvidence,
 } from "./evidence.ts";
 export { FormatError } from "./format-error.ts";
-export { type CompactJws, parseJws, receiptHeader, receiptTyp, thumbprint } from "./jws.ts";
+export {
+  type CompactJws,
+  decodeBody,
+  parseJws,
+  receiptDigest,
+  receiptHeader,
+  receiptTyp,
+  thumbprint,
+} from "./jws.ts";
 export {
   consistencyNodes,
   consistencyProof,

@@ -91,7 +91,8 @@ export function readTrust(document: unknown, sha256: Sha256): TrustedTenant {
   const logKeys: NoteKey[] = [];
   for (const item of items as TrustItem[]) {
     // members are checked one by one
-    if (item?.tenantId !== tenantId) throw new FormatError(`key ${item?.keyId} belongs to another tenant`);
+    if (item?.tenantId !== tenantId)
+      throw new FormatError(`key ${item?.keyId ?? "without an id"} belongs to another tenant`);
     const publicKey = publicKeyOf(item, sha256);
     if (item.use === "log") {
       const key = noteKey(origin, publicKey, sha256);

@@ -53,7 +53,7 @@ describe("the exports", () => {
         "gates: list get answer",
         "actions: submit get list resolve wait",
         "approvals: list get decide",
-        "receipts: list get proof exportRun verify",
+        "receipts: list get export proof exportRun verify",
         "trust: keys checkpoint",
         "log: checkpoint status inclusion consistency checkpointOf",
         "securityEvents: list get",

@@ -14,6 +14,7 @@ import type { Access } from "#platform/access";
 import type { Blobs } from "#platform/blobs";
 import type { SecurityEvents } from "#platform/events";
 import type { Scheduler } from "#platform/jobs";
+import type { Interop } from "#sign/interop";
 import type { Log } from "#sign/log";
 import type { Receipts } from "#sign/receipts";
 import type { StreamTiming } from "./event-stream.ts";
@@ -57,10 +58,11 @@ export interface Services {
   readonly approvalLinks: ApprovalLinks;
   readonly factors: Omit<Factors, "prove" | "purge">;
   readonly workflows: Omit<Workflows, "follow">;
-  readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;
+  readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verifyRequest">;
+  readonly interop: Interop;
   readonly receiptLog: Pick<
     Log,
-    "checkpoint" | "tlogProof" | "exportRun" | "leaf" | "consistency" | "file" | "status"
+    "checkpoint" | "inclusion" | "tlogProof" | "exportRun" | "leaf" | "consistency" | "file" | "status"
   >;
   /** Whether logs are served as files to anybody, and below which URL. */
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };

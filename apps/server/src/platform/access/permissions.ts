@@ -28,6 +28,7 @@ export type Permission =
   | "approvals:break_glass"
   | "receipts:read"
   | "receipts:verify"
+  | "receipts:disclose"
   | "policies:read"
   | "policies:write"
   | "policies:publish"
@@ -94,6 +95,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   },
   "receipts:read": { about: "Read and search receipts.", roles: everyone },
   "receipts:verify": { about: "Verify receipts on the server.", roles: everyone },
+  "receipts:disclose": {
+    about: "See the sensitive members of receipts: arguments, results, reasons.",
+    roles: [...admins, "auditor"],
+  },
   "policies:read": { about: "Read policy bundles.", roles: watchers },
   "policies:write": { about: "Draft policy bundles.", roles: builders },
   "policies:publish": { about: "Put a policy bundle in force.", roles: admins },

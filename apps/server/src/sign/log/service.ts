@@ -1,17 +1,19 @@
-import { bundleFormat, formatSdJwt, formatTlogProof, type ReceiptBundle } from "@oars/receipts";
+import { bundleFormat, formatSdJwt, formatTlogProof, type Hash, type ReceiptBundle } from "@oars/receipts";
 import type { Database } from "#platform/db";
 import { type Clock, formatId } from "#platform/kernel";
 import type { Logger } from "#platform/telemetry";
 import type { Vault } from "#platform/vault";
-import { createSigners, openDisclosures, type StoredReceipt } from "#sign/receipts";
+import { createSigners, findReceipts, openDisclosures, type StoredReceipt } from "#sign/receipts";
 import { type LogFile, readLogFile } from "./files.ts";
 import { createSequencerLoop } from "./loop.ts";
 import {
   headOf,
   type InclusionProof,
   notLogged,
+  type Proven,
   type ProvenGrowth,
   type ProvenLeaf,
+  proveAll,
   proveGrowth,
   proveLeaf,
   proveOne,
@@ -38,6 +40,13 @@ export interface Log {
   checkpoint(tenantId: string): Promise<string>;
   /** Against the newest checkpoint. Throws RECEIPT_NOT_FOUND, RECEIPT_NOT_LOGGED. */
   proof(tenantId: string, receiptId: string): Promise<InclusionProof>;
+  /** The same with the signed head that the proof leads to. */
+  inclusion(
+    tenantId: string,
+    receiptId: string,
+  ): Promise<InclusionProof & { readonly root: Hash; readonly checkpoint: string }>;
+  /** Receipts with proofs against one checkpoint, in the order of `receiptIds`; unknown ids are left out. Waits like `exportRun`. */
+  exportSome(tenantId: string, receiptIds: readonly string[], show?: Show): Promise<ReceiptBundle["items"]>;
   /** `c2sp.org/tlog-proof@v1` text with the receipt inside. Throws like `proof`. */
   tlogProof(tenantId: string, receiptId: string, show?: Show): Promise<string>;
   /** All receipts of a run with proofs against one checkpoint. Waits up to 2 s for the log. */
@@ -89,6 +98,17 @@ export function createLog(deps: LogDeps): Log {
   const sdJwtOf = async (tenantId: string, receipt: StoredReceipt, show: Show): Promise<string> =>
     formatSdJwt(receipt.jws, show.disclose ? await openDisclosures(vault, tenantId, receipt) : []);
 
+  const itemsOf = async (tenantId: string, proven: readonly Proven[], show: Show) => {
+    const items: { receiptId: string; proof: string }[] = [];
+    for (const { receipt, head, proof } of proven) {
+      const extra = await sdJwtOf(tenantId, receipt, show);
+      const text = formatTlogProof({ ...proof, checkpoint: head.note, extra });
+      items.push({ receiptId: formatId("receipt", receipt.id), proof: text });
+      if (items.length % 256 === 0) await new Promise(setImmediate); // 60 us a receipt: others get their turn
+    }
+    return items;
+  };
+
   return {
     start: loop.start,
     stop: loop.stop,
@@ -97,27 +117,35 @@ export function createLog(deps: LogDeps): Log {
     checkpoint: (tenantId) => db.read(tenantId, async (tx) => (await headOf(tx, tenantId)).note),
     proof: (tenantId, receiptId) =>
       db.read(tenantId, async (tx) => (await proveOne(tx, tenantId, receiptId)).proof),
+    inclusion: (tenantId, receiptId) =>
+      db.read(tenantId, async (tx) => {
+        const { proof, head } = await proveOne(tx, tenantId, receiptId);
+        return { ...proof, root: head.root, checkpoint: head.note };
+      }),
     tlogProof: async (tenantId, receiptId, show = {}) => {
       const { receipt, head, proof } = await db.read(tenantId, (tx) => proveOne(tx, tenantId, receiptId));
       const extra = await sdJwtOf(tenantId, receipt, show);
       return formatTlogProof({ ...proof, checkpoint: head.note, extra });
     },
+    exportSome: async (tenantId, receiptIds, show = {}) => {
+      await sequenceNow(tenantId);
+      return itemsOf(
+        tenantId,
+        await db.read(tenantId, async (tx) =>
+          proveAll(tx, tenantId, await findReceipts(tx, tenantId, receiptIds)),
+        ),
+        show,
+      );
+    },
     exportRun: async (tenantId, runId, show = {}) => {
       await sequenceNow(tenantId);
       const proven = await db.read(tenantId, (tx) => proveRun(tx, tenantId, runId));
-      const items: { receiptId: string; proof: string }[] = [];
-      for (const { receipt, head, proof } of proven) {
-        const extra = await sdJwtOf(tenantId, receipt, show);
-        const text = formatTlogProof({ ...proof, checkpoint: head.note, extra });
-        items.push({ receiptId: formatId("receipt", receipt.id), proof: text });
-        if (items.length % 256 === 0) await new Promise(setImmediate); // 60 us a receipt: others get their turn
-      }
       return {
         format: bundleFormat,
         tenantId: formatId("tenant", tenantId),
         run: formatId("run", runId),
         exportedAt: deps.clock.now().toISOString(),
-        items,
+        items: await itemsOf(tenantId, proven, show),
       };
     },
     leaf: (tenantId, receiptId) => db.read(tenantId, (tx) => proveLeaf(tx, tenantId, receiptId)),

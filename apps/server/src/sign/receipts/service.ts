@@ -14,23 +14,19 @@ import {
 } from "@oars/receipts";
 import { createNodeCrypto, type SignedReceipt, signReceiptAside } from "@oars/receipts/node";
 import type { Database, Tx, WriteSet } from "#platform/db";
-import { type Clock, isUuid, newId, OarsError, parseId, sha256 } from "#platform/kernel";
+import { type Clock, isUuid, newId, OarsError, sha256 } from "#platform/kernel";
 import type { Vault } from "#platform/vault";
 import { disclosuresFor, joinDisclosures, openDisclosures, purposeOfReceipt } from "./disclosures.ts";
-import type { ListFilter, ListPage, PublicJwk, StoredReceipt, TrustKey } from "./domain.ts";
+import type { ListFilter, ListPage, PublicJwk, ReceiptPage, StoredReceipt, TrustKey } from "./domain.ts";
 import { type ReceiptDraft, toBody } from "./draft.ts";
+import { facetsOf } from "./facets.ts";
 import { listKeys, type StoredKey } from "./key-store.ts";
 import { createRandomTexts } from "./random.ts";
+import { searchReceipts } from "./search-store.ts";
 import { createSigners, type TenantSigners } from "./signers.ts";
-import {
-  countPending,
-  findReceipt,
-  insertPending,
-  insertReceipt,
-  listReceipts,
-  type ReceiptRow,
-} from "./store.ts";
+import { countPending, findReceipt, insertPending, insertReceipt } from "./store.ts";
 import { toJwks, toTrustDocument } from "./trust.ts";
+import { tenantOfIssuer, type VerifyAnswer, type VerifyRequest, verifyRequest } from "./verification.ts";
 
 export interface Added {
   readonly receiptId: string;
@@ -48,11 +44,8 @@ export interface Receipts {
   add(into: WriteSet, draft: ReceiptDraft, within?: Tx): Promise<Added>;
   /** Throws RECEIPT_NOT_FOUND. */
   find(tenantId: string, receiptId: string): Promise<StoredReceipt>;
-  list(
-    tenantId: string,
-    filter: ListFilter,
-    page: ListPage,
-  ): Promise<{ items: StoredReceipt[]; next: string | null }>;
+  /** Complete over all history, in pages; see ReceiptPage. */
+  list(tenantId: string, filter: ListFilter, page: ListPage): Promise<ReceiptPage>;
   /** The receipt as an SD-JWT, with all of its disclosures or none. Throws RECEIPT_NOT_FOUND. */
   sdJwt(tenantId: string, receiptId: string, show: { disclose: boolean }): Promise<string>;
   /** Sensitive members in clear; empty when there are none or they were erased. Throws RECEIPT_NOT_FOUND. */
@@ -64,6 +57,8 @@ export interface Receipts {
   pending(): Promise<number>;
   /** Checks a tlog-proof, SD-JWT or compact JWS, hostile input, against the tenant's keys and `more` trust. */
   verify(tenantId: string, text: string, more?: readonly TrustDocument[]): Promise<ReceiptReport>;
+  /** The same with keys that the caller supplies and the chain of the action. */
+  verifyRequest(tenantId: string, request: VerifyRequest): Promise<VerifyAnswer>;
 }
 
 export interface ReceiptsDeps {
@@ -74,6 +69,8 @@ export interface ReceiptsDeps {
   /** First part of log origins; the host of `origin` when absent. */
   readonly logOrigin?: string;
   readonly clock: Clock;
+  /** Names the controls that a receipt is evidence of, as `framework/control`, when it is written. */
+  readonly controlsOf?: (draft: ReceiptDraft) => readonly string[];
   /** Told when a receipt of a tenant became durable. */
   readonly onAdded?: (tenantId: string, type: ReceiptDraft["type"]) => void;
 }
@@ -120,7 +117,7 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
         sealDisclosures(draft, receiptId, texts, within),
       ]);
       into.add(insertReceipt, {
-        ...facetsOf(draft),
+        ...facetsOf(draft, deps.controlsOf?.(draft)),
         id: receiptId,
         jws: signed.jws,
         disclosures,
@@ -136,18 +133,10 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
     },
     find,
     pending: () => countPending(deps.db),
-    list: (tenantId, filter, page) =>
-      deps.db.read(tenantId, async (db) => {
-        const limit = Math.min(500, Math.max(1, Math.trunc(page.limit)));
-        const asked = {
-          limit: limit + 1,
-          cursor: page.cursor ?? null,
-          order: page.order ?? "newest",
-        } as const;
-        const rows = await listReceipts(db, tenantId, filter, asked);
-        const items = rows.slice(0, limit);
-        return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
-      }),
+    list: (tenantId, filter, { cursor = null, order = "newest", ...page }) => {
+      const limit = Math.min(500, Math.max(1, Math.trunc(page.limit)));
+      return deps.db.read(tenantId, (db) => searchReceipts(db, tenantId, filter, { limit, cursor, order }));
+    },
     sdJwt: async (tenantId, receiptId, show) => {
       const receipt = await find(tenantId, receiptId);
       return formatSdJwt(
@@ -164,7 +153,18 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
     jwks: async (tenantId) => toJwks(await keysOf(tenantId)),
     verify: async (tenantId, text, more = []) =>
       verifyReceipt(text, [await trust(tenantId), ...more], crypto),
+    verifyRequest: async (tenantId, request) =>
+      verifyRequest(request, await trust(tenantId), (issuer) => trustOfIssuer(deps.db, issuer), crypto),
   };
+}
+
+/** Public keys of the tenant of this server with that issuer. Makes none. */
+async function trustOfIssuer(db: Database, issuer: string): Promise<TrustDocument | undefined> {
+  const tenantId = tenantOfIssuer(issuer);
+  if (tenantId === undefined) return undefined;
+  const keys = await db.read(tenantId, (tx) => listKeys(tx, tenantId));
+  const named = keys.some((key) => key.use === "receipt" && key.name === issuer);
+  return named ? toTrustDocument(tenantId, keys) : undefined;
 }
 
 async function sign(
@@ -182,16 +182,3 @@ async function sign(
   }
   return signReceiptAside(body, keys.receipt.privateKey, keys.receipt.kid);
 }
-
-const uuidOf = (kind: "run" | "action" | "principal", id: string | null | undefined): string | null =>
-  !id ? null : isUuid(id) ? id : (parseId(kind, id) ?? null);
-
-const facetsOf = (draft: ReceiptDraft): Omit<ReceiptRow, "id" | "jws" | "disclosures" | "created_at"> => ({
-  tenant_id: draft.tenantId,
-  type: draft.type,
-  run_id: uuidOf("run", draft.runId),
-  action_id: uuidOf("action", draft.action?.id),
-  principal_id: uuidOf("principal", draft.principal?.id),
-  tool: draft.action?.tool ?? null,
-  effect: draft.decision?.effect ?? null,
-});
