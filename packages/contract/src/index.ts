@@ -24,6 +24,7 @@ export * from "./scheduling.ts";
 export * from "./secret.ts";
 export * from "./security-event.ts";
 export * from "./signal.ts";
+export * from "./signing-key.ts";
 export * from "./system.ts";
 export * from "./tool.ts";
 export * from "./trust.ts";

@@ -8,6 +8,7 @@ export {
   type ReceiptBody,
   type ReceiptDecision,
   type ReceiptEvidence,
+  type ReceiptKeyChange,
   type ReceiptLinks,
   type ReceiptOperation,
   type ReceiptOutcome,
@@ -130,6 +131,10 @@ export {
 export { formatTlogProof, parseTlogProof, type TlogProof, tlogProofHeader } from "./tlog-proof.ts";
 export {
   isTrustDocument,
+  type KeyLife,
+  type LogKey,
+  lateCheckpoint,
+  lateReceipt,
   publicKeyFromPem,
   type ReceiptKey,
   readTrust,

@@ -5,6 +5,7 @@ import { createConnections, createSecrets } from "./connections.ts";
 import { createFlows } from "./flows.ts";
 import { createGates } from "./gates.ts";
 import { createHealth } from "./health.ts";
+import { createKeys } from "./keys.ts";
 import { createLog } from "./log.ts";
 import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
@@ -53,6 +54,7 @@ export function createClient(options: ClientOptions) {
     receipts: createReceipts(transport),
     trust: createTrust(transport),
     log: createLog(transport),
+    keys: createKeys(transport),
     securityEvents: createSecurityEvents(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),

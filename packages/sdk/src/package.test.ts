@@ -56,6 +56,7 @@ describe("the exports", () => {
         "receipts: list get export proof exportRun verify",
         "trust: keys checkpoint",
         "log: checkpoint status inclusion consistency checkpointOf",
+        "keys: list rotate revoke",
         "securityEvents: list get",
         "webhooks: list",
         "health: live ready",

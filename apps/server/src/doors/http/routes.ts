@@ -9,6 +9,7 @@ import { eventRoutes } from "./event-routes.ts";
 import { factorRoutes } from "./factor-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
+import { keyRoutes } from "./key-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
@@ -42,6 +43,7 @@ export const routes: readonly ServiceRoute[] = [
   ...factorRoutes,
   ...receiptRoutes,
   ...logRoutes,
+  ...keyRoutes,
   ...trustRoutes,
   ...eventRoutes,
   ...webhookRoutes,

@@ -16,7 +16,7 @@ import type { SecurityEvents } from "#platform/events";
 import type { Scheduler } from "#platform/jobs";
 import type { Interop } from "#sign/interop";
 import type { Log } from "#sign/log";
-import type { Receipts } from "#sign/receipts";
+import type { Receipts, SigningKeys } from "#sign/receipts";
 import type { StreamTiming } from "./event-stream.ts";
 import { type Route, routeFor } from "./route.ts";
 import type { Secrets } from "./secrets.ts";
@@ -58,7 +58,8 @@ export interface Services {
   readonly approvalLinks: ApprovalLinks;
   readonly factors: Omit<Factors, "prove" | "purge">;
   readonly workflows: Omit<Workflows, "follow">;
-  readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verifyRequest">;
+  readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "keys" | "jwks" | "verifyRequest">;
+  readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
   readonly interop: Interop;
   readonly receiptLog: Pick<
     Log,

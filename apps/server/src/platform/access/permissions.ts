@@ -46,6 +46,7 @@ export type Permission =
   | "access:read"
   | "access:write"
   | "log:read"
+  | "keys:write"
   | "webhooks:read"
   | "events:read"
   | "system:read"
@@ -131,6 +132,7 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   },
   "access:write": { about: "Create principals, grant roles, issue and revoke keys.", roles: admins },
   "log:read": { about: "Read the receipt log: checkpoints, proofs, exports.", roles: watchers },
+  "keys:write": { about: "Rotate and revoke the keys that sign receipts and the log.", roles: admins },
   "webhooks:read": {
     about: "Read webhooks and what they received.",
     roles: [...builders, "operator", "auditor", "service"],

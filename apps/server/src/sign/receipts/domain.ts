@@ -74,4 +74,11 @@ export interface PublicJwk {
   readonly kid: string;
   readonly alg: "Ed25519";
   readonly use: "sig";
+  /** When it was made, as NumericDate; the times below too. */
+  readonly nbf: number;
+  readonly status: TrustItem["status"];
+  readonly retired_at?: number;
+  readonly revoked_at?: number;
+  readonly reason?: string;
+  readonly max_tree_size?: number;
 }
