@@ -141,7 +141,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     receipts,
     outbox,
     clock,
-    publicUrl: origin,
+    publicUrl: config.http.publicUrl,
     secret: keys.dataEncryption.reveal(),
     loadAction: (tenantId, id) => actions.load(tenantId, id),
   });
