@@ -124,7 +124,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
     db,
     vault,
     dialer,
+    receipts,
     events,
+    origin: config.http.publicUrl,
+    fault,
+    breaker: config.breaker,
+    usedBy: (tenantId, name) => flows.usersOf(tenantId, name),
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
@@ -243,7 +248,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, ...approvalWing, idempotency, outbox, receipts, engine, actions, pressure };
+  const rooms = { db, connectors, ...approvalWing, idempotency, outbox, receipts, engine, actions, pressure };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -335,7 +340,16 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 
 type Background = Pick<
   Rooms,
-  "db" | "approvals" | "factors" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure"
+  | "db"
+  | "connectors"
+  | "approvals"
+  | "factors"
+  | "idempotency"
+  | "outbox"
+  | "receipts"
+  | "engine"
+  | "actions"
+  | "pressure"
 >;
 
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
@@ -360,6 +374,11 @@ const installationJobs = (
       await rooms.sweepInvariants();
       return null;
     },
+  },
+  {
+    name: "connection-credentials",
+    everyMs: 30_000,
+    work: () => rooms.connectors.refreshDue(),
   },
   {
     name: "idempotency-keys",

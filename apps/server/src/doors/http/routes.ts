@@ -3,6 +3,7 @@ import { actionRoutes } from "./action-routes.ts";
 import { approvalAdminRoutes } from "./approval-admin-routes.ts";
 import { approvalRoutes } from "./approval-routes.ts";
 import { approvalTalkRoutes } from "./approval-talk-routes.ts";
+import { authorizationRoutes } from "./authorization-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
@@ -18,6 +19,7 @@ import { runCommandRoutes } from "./run-command-routes.ts";
 import { runGlanceRoutes } from "./run-glance-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
+import { secretRoutes } from "./secret-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
 import { toolRoutes } from "./tool-routes.ts";
@@ -27,7 +29,9 @@ import { webhookRoutes } from "./webhook-routes.ts";
 /** The whole HTTP API: what is served, documented and checked. */
 export const routes: readonly ServiceRoute[] = [
   ...accessRoutes,
+  ...secretRoutes,
   ...connectionRoutes,
+  ...authorizationRoutes,
   ...toolRoutes,
   ...policyRoutes,
   ...flowRoutes,
