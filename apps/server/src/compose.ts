@@ -1,6 +1,5 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
-import { type Approvals, createApprovals } from "#act/approvals";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
 import { createPolicy, type Policy } from "#act/policy";
@@ -40,17 +39,17 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
+import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
 import { composeOperate, type Operate } from "./compose-operate.ts";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms extends SignRooms, Operate {
+export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
   readonly policy: Policy;
-  readonly approvals: Approvals;
   readonly connectors: Connectors;
   readonly catalogue: Catalogue;
   readonly actions: Actions;
@@ -142,7 +141,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
     clock,
     facts: (tenantId) => connectors.factSpecs(tenantId),
   });
-  const approvals = createApprovals({ db, receipts, outbox });
+  const approvalWing = composeApprovals({
+    db,
+    vault,
+    receipts,
+    outbox,
+    clock,
+    publicUrl: config.http.publicUrl,
+    secret: keys.dataEncryption.reveal(),
+    loadAction: (tenantId, id) => actions.load(tenantId, id),
+  });
+  const { approvals } = approvalWing;
   const actions = createActions({
     db,
     clock,
@@ -242,7 +251,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
   workers.onDeath(operate.delivery.onDeath);
-  const rooms = { db, connectors, approvals, idempotency, outbox, receipts, engine, actions, pressure };
+  const rooms = { db, connectors, ...approvalWing, idempotency, outbox, receipts, engine, actions, pressure };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -285,7 +294,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
     policy,
-    approvals,
+    ...approvalWing,
     connectors,
     catalogue,
     actions,
@@ -341,6 +350,7 @@ type Background = Pick<
   | "db"
   | "connectors"
   | "approvals"
+  | "factors"
   | "idempotency"
   | "outbox"
   | "receipts"
@@ -358,15 +368,7 @@ const installationJobs = (
     readonly retire: () => Promise<void>;
   },
 ): Job[] => [
-  {
-    name: "approval-expiry",
-    everyMs: 10_000,
-    work: async () => {
-      const next = await rooms.approvals.nextExpiry();
-      if (next === null || next > 0) return next;
-      return soonIf((await rooms.approvals.expireDue(100)) > 0);
-    },
-  },
+  ...approvalJobs(rooms),
   {
     name: "lost-executions",
     everyMs: 60_000,

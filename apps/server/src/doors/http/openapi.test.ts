@@ -80,6 +80,7 @@ describe("the route table", () => {
       "/v1/oauth/callback", // its state serves once
       "/v1/policies/validate",
       "/v1/flows/validate",
+      "/v1/approval-links/open", // reads
       "/v1/receipts/verify",
       "/api/webhook/:slug", // has its webhook-id
     ]);

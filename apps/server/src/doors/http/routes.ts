@@ -1,10 +1,14 @@
 import { accessRoutes } from "./access-routes.ts";
-import { actionRoutes, approvalRoutes } from "./action-routes.ts";
+import { actionRoutes } from "./action-routes.ts";
+import { approvalAdminRoutes } from "./approval-admin-routes.ts";
+import { approvalRoutes } from "./approval-routes.ts";
+import { approvalTalkRoutes } from "./approval-talk-routes.ts";
 import { authorizationRoutes } from "./authorization-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { deliveryRoutes } from "./delivery-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
+import { factorRoutes } from "./factor-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
 import { keyRoutes } from "./key-routes.ts";
@@ -39,6 +43,9 @@ export const routes: readonly ServiceRoute[] = [
   ...gateRoutes,
   ...actionRoutes,
   ...approvalRoutes,
+  ...approvalTalkRoutes,
+  ...approvalAdminRoutes,
+  ...factorRoutes,
   ...receiptRoutes,
   ...logRoutes,
   ...keyRoutes,
