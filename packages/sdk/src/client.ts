@@ -3,6 +3,7 @@ import { createActions } from "./actions.ts";
 import { createApprovalWorkflows, createDelegations } from "./approval-workflows.ts";
 import { createApprovals } from "./approvals.ts";
 import { createConnections, createSecrets } from "./connections.ts";
+import { createDelivery } from "./delivery.ts";
 import { createFactors } from "./factors.ts";
 import { createFlows } from "./flows.ts";
 import { createGates } from "./gates.ts";
@@ -61,6 +62,7 @@ export function createClient(options: ClientOptions) {
     log: createLog(transport),
     keys: createKeys(transport),
     securityEvents: createSecurityEvents(transport),
+    delivery: createDelivery(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),

@@ -61,6 +61,7 @@ describe("the exports", () => {
         "log: checkpoint status inclusion consistency checkpointOf",
         "keys: list rotate revoke",
         "securityEvents: list get",
+        "delivery: targets put get delete test pause resume status flush deadLetters replay resolve",
         "webhooks: list",
         "health: live ready",
         "system: jobs runJob",
