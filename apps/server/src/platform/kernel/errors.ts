@@ -107,6 +107,17 @@ export const errorCatalogue = {
   POLICY_INVALID: spec(422, "never", "The policy bundle is not valid; see `errors`."),
   POLICY_CASES_FAILED: spec(422, "never", "The bundle's golden cases do not hold; see `errors`."),
   POLICY_ALREADY_PUBLISHED: spec(409, "never", "This policy bundle is the published one already."),
+  POLICY_NEVER_PUBLISHED: spec(409, "never", "There is no bundle to go back to: it was never in force."),
+  POLICY_NONE_IN_FORCE: spec(409, "never", "No policy bundle is in force; name one, or publish one."),
+  POLICY_REPLAY_REQUIRED: spec(
+    409,
+    "never",
+    "Replay this bundle first: POST /v1/policies/{id}/replays, and publish it once that has completed.",
+  ),
+  POLICY_REPLAY_NOT_FOUND: spec(404, "never", "There is no such replay."),
+  POLICY_TEMPLATE_NOT_FOUND: spec(404, "never", "The bundle in force has no template {name}."),
+  POLICY_GRANT_NOT_FOUND: spec(404, "never", "There is no such grant."),
+  POLICY_GRANT_INVALID: spec(422, "never", "The grant is not valid; see `errors`."),
 
   ACTION_NOT_FOUND: spec(404, "never", "There is no such action."),
   ACTION_INVALID: spec(422, "never", "The action is not valid; see `errors`."),

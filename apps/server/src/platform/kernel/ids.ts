@@ -21,6 +21,8 @@ export const idPrefixes = {
   approval: "apr",
   vote: "vot",
   policy: "pol",
+  grant: "gnt",
+  replay: "rpl",
   receipt: "rct",
   worker: "wrk",
   webhook: "whk",
