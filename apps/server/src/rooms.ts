@@ -17,6 +17,7 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
       "connectors-wire",
       "connectors",
       "actions",
+      "rehearsals",
     ],
     remember: ["memory", "recall", "coordination"],
   },

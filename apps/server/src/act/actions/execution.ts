@@ -1,12 +1,13 @@
 /** Proposing, performing and settling: the hot path of an action. */
 import type { Approvals } from "#act/approvals";
 import type { Connectors, OperationOutcome } from "#act/connectors";
-import type { Decision, Policy } from "#act/policy";
+import type { Decision, Policy, ShadowVerdict } from "#act/policy";
 import { type CommitResult, type Database, WriteSet } from "#platform/db";
-import { type Clock, type Fault, newId } from "#platform/kernel";
+import { type Clock, type Fault, formatId, newId } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
+import { sealAsked } from "./asked.ts";
 import type { ActionState } from "./domain.ts";
 import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
@@ -18,7 +19,7 @@ export interface ExecutionDeps {
   readonly vault: Vault;
   readonly dialer: Dialer;
   readonly connectors: Connectors;
-  readonly policy: Pick<Policy, "decide">;
+  readonly policy: Pick<Policy, "decide" | "withdraw">;
   readonly approvals: Approvals;
   readonly receipts: Pick<Receipts, "add">;
   /** Id of this process among the workers. */
@@ -59,8 +60,32 @@ export type Commit = (set: WriteSet, held: string | null) => Promise<CommitResul
 /** [X1] Decides and records in one commit; on `execute` the caller performs the action next. */
 export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit): Promise<Proposed> {
   const resolved = await resolveProposal(deps.connectors, p);
-  const decision = await decideFor(deps.policy, p, resolved, { count: 0, roles: [] }, deps.clock.now());
   const actionId = newId();
+  const nobody = { count: 0, roles: [] };
+  const decision = await decideFor(deps.policy, p, resolved, nobody, deps.clock.now(), actionId);
+  try {
+    const proposed = await recordProposal(deps, p, { resolved, decision, actionId }, commit);
+    if (proposed.kind === "existing" || proposed.kind === "lost")
+      deps.policy.withdraw(p.caller.tenantId, actionId);
+    return proposed;
+  } catch (error) {
+    deps.policy.withdraw(p.caller.tenantId, actionId); // it may be durable all the same: then its row counts
+    throw error;
+  }
+}
+
+interface Decided {
+  readonly resolved: Resolved;
+  readonly decision: Decision;
+  readonly actionId: string;
+}
+
+async function recordProposal(
+  deps: ExecutionDeps,
+  p: Proposal,
+  { resolved, decision, actionId }: Decided,
+  commit?: Commit,
+): Promise<Proposed> {
   const state = stateFor[decision.effect];
   const set = new WriteSet();
   const approvalId =
@@ -144,6 +169,7 @@ async function toRow(
     executor: made.state === "executing" ? deps.workerId : null,
     approval_id: made.approvalId,
     decision: JSON.stringify(decisionOf(d)),
+    asked: await sealAsked(deps.vault, made.actionId, d),
     error: denied ? JSON.stringify({ code: `ACTION_${made.state.toUpperCase()}`, message: d.message }) : null,
     at: deps.clock.now().getTime(),
   };
@@ -154,6 +180,16 @@ export const decisionOf = (d: Decision): store.StoredAction["decision"] & { poli
   reasons: d.reasons,
   message: d.message,
   policy: d.policy.version,
+  ...(d.shadow ? { shadow: shadowOf(d.shadow) } : {}),
+});
+
+const shadowOf = ({ policyId, version, effect, reasons, errors, differs }: ShadowVerdict) => ({
+  policyId: formatId("policy", policyId),
+  version,
+  effect,
+  reasons,
+  differs,
+  ...(errors.length > 0 ? { errors } : {}),
 });
 
 export const toBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value ?? null));

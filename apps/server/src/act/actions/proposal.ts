@@ -1,7 +1,7 @@
 /** From a proposal to a decision: what is asked, what it means, what the policy says. Nothing is written here. */
 
 import type { ActionShape, Connection, Connectors, Operation } from "#act/connectors";
-import type { Decision, Policy } from "#act/policy";
+import type { Decision, DecisionRequest, Policy } from "#act/policy";
 import type { Caller } from "#platform/access";
 import { digestOf, type ErrorCode, formatId, OarsError } from "#platform/kernel";
 import type { ActionBinding } from "./domain.ts";
@@ -101,27 +101,30 @@ export const decideFor = (
   r: Resolved,
   approvals: Approvers,
   now: Date,
-): Promise<Decision> =>
-  policy.decide({
-    tenantId: p.caller.tenantId,
-    principal: {
-      id: p.caller.principalId,
-      kind: p.caller.principalKind,
-      roles: p.caller.roles,
-      ownerId: p.caller.ownerId,
-    },
-    delegation: { userId: p.caller.ownerId, depth: p.caller.ownerId === null ? 0 : 1 },
-    tool: {
-      name: r.shape.tool,
-      connector: r.connection.connector,
-      operation: p.operation,
-      verb: r.shape.verb,
-      risk: r.connection.risk,
-      dataTypes: r.connection.dataTypes,
-      environment: r.connection.environment,
-    },
-    target: r.shape.target,
-    facts: r.shape.facts,
-    approvals,
-    now,
-  });
+  actionId: string,
+): Promise<Decision> => policy.decide({ ...requestFor(p, r, approvals, now), actionId });
+
+/** What the policy is asked about a proposal. */
+export const requestFor = (p: Proposal, r: Resolved, approvals: Approvers, now: Date): DecisionRequest => ({
+  tenantId: p.caller.tenantId,
+  principal: {
+    id: p.caller.principalId,
+    kind: p.caller.principalKind,
+    roles: p.caller.roles,
+    ownerId: p.caller.ownerId,
+  },
+  delegation: { userId: p.caller.ownerId, depth: p.caller.ownerId === null ? 0 : 1 },
+  tool: {
+    name: r.shape.tool,
+    connector: r.connection.connector,
+    operation: p.operation,
+    verb: r.shape.verb,
+    risk: r.connection.risk,
+    dataTypes: r.connection.dataTypes,
+    environment: r.connection.environment,
+  },
+  target: r.shape.target,
+  facts: r.shape.facts,
+  approvals,
+  now,
+});

@@ -17,6 +17,8 @@ describe("what a bundle asks of people", () => {
   });
 
   it("is refused when this server cannot take the confirmation, rather than left out", async () => {
-    expect(await codes('@require_approval("approver:1") @step_up("webauthn")')).toEqual(["STEP_UP_UNAVAILABLE"]);
+    expect(await codes('@require_approval("approver:1") @step_up("webauthn")')).toEqual([
+      "STEP_UP_UNAVAILABLE",
+    ]);
   });
 });

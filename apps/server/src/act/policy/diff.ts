@@ -67,6 +67,9 @@ const byName = (list: readonly { readonly name: string }[]): Texts =>
 const groupsOf = ({ entities = {} }: BundleSource): Texts =>
   new Map(
     (["toolGroups", "groups"] as const).flatMap((kind) =>
-      Object.entries(entities[kind] ?? {}).map(([name, members]) => [`${kind}/${name}`, shown([...members].sort())]),
+      Object.entries(entities[kind] ?? {}).map(([name, members]) => [
+        `${kind}/${name}`,
+        shown([...members].sort()),
+      ]),
     ),
   );

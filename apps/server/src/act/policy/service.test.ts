@@ -260,9 +260,7 @@ describe.each(drivers)("policy versions on %s", (driver) => {
       code: "POLICY_CASES_FAILED",
       errors: [{ path: "cases.0.expect" }],
     });
-    expect(await policy.check(caller, { ...denyPay, cases })).toMatchObject([
-      { code: "POLICY_CASE_FAILED" },
-    ]);
+    expect(await policy.check(caller, { ...denyPay, cases })).toMatchObject([{ code: "POLICY_CASE_FAILED" }]);
     expect(await policy.check(caller, { ...permitAll, cases })).toEqual([]);
     expect(await policy.list(caller)).toEqual([]);
   });

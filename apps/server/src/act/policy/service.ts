@@ -85,6 +85,12 @@ export interface Policy {
   ): Promise<Explanation & { readonly version: PolicyVersion }>;
   /** What a stored version says to many requests at once, off this thread. Errors: POLICY_NOT_FOUND, POLICY_INVALID. */
   judge(tenantId: string, id: string, asked: readonly DecisionRequest[]): Promise<readonly Verdict[]>;
+  /** For other rooms, without a permission check. Errors: POLICY_NOT_FOUND. */
+  versionFor(tenantId: string, id: string): Promise<PolicyVersion>;
+  /** The id of the version of that number. */
+  versionNumbered(tenantId: string, version: number): Promise<string | undefined>;
+  /** The id of the version in force, as the database has it now. */
+  inForce(tenantId: string): Promise<string | null>;
   /** The Cedar schema that the tenant's bundles are checked against. Needs policies:read. */
   schema(caller: Caller): Promise<string>;
   /** Errors: see grants.ts. */
@@ -196,6 +202,10 @@ export function createPolicy(deps: PolicyDeps): Policy {
     async judge(tenantId, id, asked) {
       return workshop.judge(await subjectOf(tenantId, await versionOf(tenantId, id)), asked);
     },
+    versionFor: versionOf,
+    versionNumbered: (tenantId, version) =>
+      db.read(tenantId, (reader) => store.findNumbered(reader, tenantId, version)),
+    inForce,
     async schema(caller) {
       requirePermission(caller, "policies:read");
       return schemaText(canonicalFacts(await facts(caller.tenantId)));

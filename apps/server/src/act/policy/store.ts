@@ -89,6 +89,12 @@ export async function findVersion(
   return row;
 }
 
+export async function findNumbered(db: Db, tenantId: string, version: number): Promise<string | undefined> {
+  const [row] = await db.query<{ id: string }>(sql`/* policy.findNumbered */
+    select p.id from policy p where p.tenant_id = ${tenantId}::uuid and p.version = ${version}::int`);
+  return row?.id;
+}
+
 /** Newest first, those below `before`. */
 export const listVersions = (
   db: Db,

@@ -115,11 +115,17 @@ export const errorCatalogue = {
     "Replay this bundle first: POST /v1/policies/{id}/replays, and publish it once that has completed.",
   ),
   POLICY_REPLAY_NOT_FOUND: spec(404, "never", "There is no such replay."),
+  POLICY_REPLAYS_OPEN: spec(409, "safe", "Five replays are under way; wait for one to end."),
   POLICY_TEMPLATE_NOT_FOUND: spec(404, "never", "The bundle in force has no template {name}."),
   POLICY_GRANT_NOT_FOUND: spec(404, "never", "There is no such grant."),
   POLICY_GRANT_INVALID: spec(422, "never", "The grant is not valid; see `errors`."),
 
   ACTION_NOT_FOUND: spec(404, "never", "There is no such action."),
+  ACTION_NOT_EXPLAINED: spec(
+    409,
+    "never",
+    "Nothing was kept of this action's decision that could be explained; name a policy bundle, or propose it again.",
+  ),
   ACTION_INVALID: spec(422, "never", "The action is not valid; see `errors`."),
   ACTION_STATE: spec(409, "never", "The action is {state}; this needs it to be {needed}."),
 

@@ -74,6 +74,12 @@ export function dayBefore(id: string): string {
   return `${digits.slice(0, 8)}-${digits.slice(8)}-0000-0000-000000000000`;
 }
 
+/** The smallest id of that time, in milliseconds since 1970: what was made since then has a greater one. */
+export function firstIdAt(ms: number): string {
+  const digits = Math.max(0, Math.floor(ms)).toString(16).padStart(12, "0");
+  return `${digits.slice(0, 8)}-${digits.slice(8)}-0000-0000-000000000000`;
+}
+
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 const digitOf = new Map([...alphabet].map((c, i) => [c, BigInt(i)]));
 const uuidShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -193,5 +193,5 @@ const facetsOf = (draft: ReceiptDraft): Omit<ReceiptRow, "id" | "jws" | "disclos
   action_id: uuidOf("action", draft.action?.id),
   principal_id: uuidOf("principal", draft.principal?.id),
   tool: draft.action?.tool ?? null,
-  effect: draft.decision?.effect ?? null,
+  effect: draft.decision?.mode === "shadow" ? null : (draft.decision?.effect ?? null), // a candidate has no effect
 });
