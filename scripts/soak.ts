@@ -18,7 +18,7 @@ const { values } = parseArgs({
 const minutes = Number(values.minutes);
 if (!(minutes > 0)) throw new Error("--minutes must be a number above 0");
 
-const files = ["model", "crash", "soak"].map((name) => `apps/server/src/${name}.test.ts`);
+const files = ["model", "crash", "crash-points", "soak"].map((name) => `apps/server/src/${name}.test.ts`);
 const child = spawn(
   join(root, "node_modules/.bin/vitest"),
   ["run", "--no-file-parallelism", ...files, ...(values.test ? ["-t", values.test] : [])],

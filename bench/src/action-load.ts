@@ -4,7 +4,8 @@ import { type Cell, closedLoop, type Measured } from "./closed-loop.ts";
 import { answerCalls } from "./part.ts";
 
 export interface Target {
-  readonly url: string;
+  /** One for each server; the clients take them in turn. */
+  readonly urls: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
   /** What stands between the places of a number that is another one in each call. */
   readonly body: readonly string[];
@@ -23,18 +24,23 @@ const numbers = createNumbers();
 const calls = {
   /** Throws at the first answer that is not as it should be. */
   cell: async (cell: Cell, target: Target): Promise<Measured> => {
-    const { origin, pathname } = new URL(target.url);
-    const clients = Array.from({ length: cell.clients }, () => new Client(origin, { pipelining: 1 }));
-    const request = { method: "POST", path: pathname, headers: target.headers } as const;
+    const urls = target.urls.map((url) => new URL(url));
+    const clients = Array.from({ length: cell.clients }, (_, i) => {
+      const url = urls[i % urls.length] as URL; // there is at least one
+      return { url, client: new Client(url.origin, { pipelining: 1 }) };
+    });
+    const request = { method: "POST", headers: target.headers } as const;
     try {
       return await closedLoop(cell, async (index) => {
-        const answer = await clients[index]?.request({ ...request, body: target.body.join(numbers()) });
-        const text = (await answer?.body.text()) ?? "";
-        if (answer?.statusCode !== target.status || !text.includes(target.holds))
-          throw new Error(`${target.url} answered ${answer?.statusCode}: ${text}`);
+        const { url, client } = clients[index] as (typeof clients)[number]; // one for each index
+        const body = target.body.join(numbers());
+        const answer = await client.request({ ...request, path: url.pathname, body });
+        const text = await answer.body.text();
+        if (answer.statusCode !== target.status || !text.includes(target.holds))
+          throw new Error(`${url} answered ${answer.statusCode}: ${text}`);
       });
     } finally {
-      await Promise.all(clients.map((client) => client.close()));
+      await Promise.all(clients.map(({ client }) => client.close()));
     }
   },
 };

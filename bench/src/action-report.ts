@@ -19,6 +19,8 @@ export interface ActionLevel {
 
 export interface ActionResult {
   readonly store: Store;
+  /** Servers that shared the callers. */
+  readonly processes: number;
   readonly facts: Readonly<Record<string, string>>;
   readonly levels: readonly ActionLevel[];
   readonly summaries: readonly ProfileSummary[];
@@ -44,7 +46,9 @@ export function problemsOf(
   return wrong.map(([what, is, should]) => `${what}: ${is} in place of ${should}`);
 }
 
-export function actionTable({ store, facts, levels, summaries, counts, problems }: ActionResult): string {
+export function actionTable(result: ActionResult): string {
+  const { store, processes, facts, levels, summaries, counts, problems } = result;
+  const servers = processes > 1 ? `${processes} servers, ` : "";
   const rows = levels.flatMap((level): Row[] => [
     row(level, `${level.rate}/s`, "ungoverned", level.pacedPlain, undefined),
     row(level, `${level.rate}/s`, `governed on ${store}`, level.pacedGoverned, level.pacedPlain),
@@ -56,7 +60,7 @@ export function actionTable({ store, facts, levels, summaries, counts, problems 
       ? `Checked: ${whole(counts.completed)} actions, each with two receipts in the log and one call outside.`
       : `PROBLEMS: ${problems.join("; ")}`;
   return [
-    `One HTTP action, 100 Cedar policies, two durable receipts, OARS on ${store} (${renderFacts(facts)})`,
+    `One HTTP action, 100 Cedar policies, two durable receipts, OARS on ${store} (${servers}${renderFacts(facts)})`,
     renderTable(rows),
     checked,
     `When the load ended ${whole(counts.behind)} receipts waited for the log, which took ${millis(counts.drainMs)} ms for them.`,

@@ -15,7 +15,7 @@ export interface ServerFacts {
   readonly url: string;
   /** Where a body goes out without being governed. */
   readonly plainUrl: string;
-  readonly adminKey: string;
+  readonly adminKey: string | undefined;
   readonly store: Readonly<Record<string, string>>;
 }
 
@@ -37,8 +37,12 @@ function createPart() {
     return serving;
   };
   const calls = {
-    open: async (url: string | null, receiverUrl: string): Promise<ServerFacts> => {
-      const started = await startServer(url, { OARS_EGRESS_ALLOW: "127.0.0.1/32" });
+    open: async (
+      url: string | null,
+      receiverUrl: string,
+      env: Readonly<Record<string, string>>,
+    ): Promise<ServerFacts> => {
+      const started = await startServer(url, { OARS_EGRESS_ALLOW: "127.0.0.1/32", ...env });
       serving = started.serving;
       const { app } = serving;
       const [store] = await app.db.system.query<Record<string, string>>(

@@ -3,6 +3,7 @@
  * same call through the same server process ungoverned. Callers, server and receiver are processes of their
  * own. Ends with 1 when an action, a receipt, a leaf of the log or a call is missing or double.
  */
+import { randomBytes } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { ActionLoad, Target } from "./action-load.ts";
@@ -22,16 +23,19 @@ const profiles = fileURLToPath(new URL("../profiles/", import.meta.url));
 /** Fewer clients cannot offer more than this each, however fast the answers come. */
 const ratePerClient = 100;
 
-const targets = (server: ServerFacts, { agentKey }: Setup): { plain: Target; governed: Target } => ({
+const targets = (
+  servers: readonly ServerFacts[],
+  { agentKey }: Setup,
+): { plain: Target; governed: Target } => ({
   plain: {
-    url: `${server.plainUrl}/`,
+    urls: servers.map(({ plainUrl }) => `${plainUrl}/`),
     headers: { "content-type": "application/json" },
     body: bodyWith((order) => order),
     status: 201,
     holds: '"shipmentId":"S-1"',
   },
   governed: {
-    url: `${server.url}/v1/actions`,
+    urls: servers.map(({ url }) => `${url}/v1/actions`),
     headers: { "content-type": "application/json", authorization: `Bearer ${agentKey}` },
     body: bodyWith((body) => ({
       connection,
@@ -44,7 +48,7 @@ const targets = (server: ServerFacts, { agentKey }: Setup): { plain: Target; gov
 });
 
 interface Bench {
-  readonly server: Part<ActionServer>;
+  readonly servers: readonly Part<ActionServer>[];
   readonly load: Part<ActionLoad>;
   readonly plain: Target;
   readonly governed: Target;
@@ -52,12 +56,15 @@ interface Bench {
   readonly sent: { plain: number; governed: number };
 }
 
-/** With the CPU time of the server's process in place of the callers'. */
+const cpuOf = async ({ servers }: Bench): Promise<number> =>
+  (await Promise.all(servers.map((server) => server.call("cpu")))).reduce((sum, us) => sum + us, 0);
+
+/** With the CPU time of the servers' processes in place of the callers'. */
 async function measure(bench: Bench, kind: "plain" | "governed", cell: Cell): Promise<Measured> {
-  const before = await bench.server.call("cpu");
+  const before = await cpuOf(bench);
   const measured = await bench.load.call("cell", cell, bench[kind]);
   bench.sent[kind] += measured.count;
-  return { ...measured, cpuUs: ((await bench.server.call("cpu")) - before) / measured.count };
+  return { ...measured, cpuUs: ((await cpuOf(bench)) - before) / measured.count };
 }
 
 async function measureLevel(
@@ -79,9 +86,9 @@ async function measureLevel(
     pacedPlain.push(await measure(bench, "plain", paced));
     await measure(bench, "governed", warm);
     const profiled = profileTo !== undefined && round === options.rounds;
-    if (profiled) await bench.server.startProfile();
+    if (profiled) await bench.servers[0]?.startProfile();
     governed.push(await measure(bench, "governed", cell));
-    if (profiled) await bench.server.stopProfile(profileTo);
+    if (profiled) await bench.servers[0]?.stopProfile(profileTo);
     pacedGoverned.push(await measure(bench, "governed", paced));
   }
   return {
@@ -101,13 +108,24 @@ async function measureStore(
   say: (text: string) => void,
 ): Promise<ActionResult> {
   await using receiver = startPart<ActionReceiver>("action-receiver");
-  await using server = startPart<ActionServer>("action-server");
+  await using parts = new AsyncDisposableStack();
+  const count = store === "postgres" ? options.processes : 1;
+  const servers = Array.from({ length: count }, () => parts.use(startPart<ActionServer>("action-server")));
+  const [server] = servers;
+  if (!server) throw new Error("there is at least one server");
   await using load = startPart<ActionLoad>("action-load");
   const receiverUrl = await receiver.call("open");
   const database = store === "postgres" ? await databases.create("oars") : null;
-  const facts = await server.call("open", database, receiverUrl);
+  const keys = {
+    OARS_DATA_ENCRYPTION_KEY: randomBytes(32).toString("base64"),
+    OARS_JWT_SECRET: randomBytes(32).toString("base64"),
+  };
+  const facts = await server.call("open", database, receiverUrl, keys);
+  if (facts.adminKey === undefined) throw new Error("the first start shows the administrator's key");
+  const others = servers.slice(1).map((other) => other.call("open", database, receiverUrl, keys));
   const setup = await setUp(facts.url, facts.adminKey, receiverUrl);
-  const bench = { server, load, ...targets(facts, setup), sent: { plain: 0, governed: 0 } };
+  const all = [facts, ...(await Promise.all(others))];
+  const bench = { servers, load, ...targets(all, setup), sent: { plain: 0, governed: 0 } };
   await measure(bench, "governed", { clients: 16, seconds: 3 });
   const levels: ActionLevel[] = [];
   const summaries: ProfileSummary[] = [];
@@ -119,7 +137,7 @@ async function measureStore(
   }
   const counts = await server.call("counts", setup.tenantId);
   const problems = problemsOf(bench.sent, counts, await receiver.call("count"));
-  return { store, facts: facts.store, levels, summaries, counts, problems };
+  return { store, processes: count, facts: facts.store, levels, summaries, counts, problems };
 }
 
 async function main(): Promise<number> {

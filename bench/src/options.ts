@@ -14,6 +14,8 @@ export interface Options {
   /** Where the figures go as one JSON document; "-" is standard output, in place of the tables. */
   readonly json: string | null;
   readonly cpuProf: boolean;
+  /** Servers on one PostgreSQL that share the callers. */
+  readonly processes: number;
 }
 
 interface Suite {
@@ -34,6 +36,7 @@ const help = `Options:
   --clients N,N             instead of the suite's
   --rate N                  actions offered each second when latency is measured (300)
   --only postgres|pglite    one store of ours
+  --processes N             servers on one PostgreSQL that share the callers (action; 1)
   --cpu-prof                CPU profiles of our server in bench/profiles, with the costliest functions
   --json FILE               the figures as JSON too; - for standard output instead of tables
 `;
@@ -63,6 +66,7 @@ function parse(suites: Suites): Options | undefined {
       clients: { type: "string" },
       rate: { type: "string" },
       only: { type: "string" },
+      processes: { type: "string" },
       "cpu-prof": { type: "boolean", default: false },
       json: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
@@ -82,6 +86,7 @@ function parse(suites: Suites): Options | undefined {
     stores: chosen,
     json: values.json ?? null,
     cpuProf: values["cpu-prof"],
+    processes: Math.ceil(positive("processes", values.processes, 1)),
   };
 }
 

@@ -8,6 +8,7 @@ import { addFlow } from "./commands/flow.ts";
 import { addGate } from "./commands/gate.ts";
 import { addHealth } from "./commands/health.ts";
 import { addJob } from "./commands/job.ts";
+import { addLog } from "./commands/log.ts";
 import { addLogin } from "./commands/login.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addPrincipal } from "./commands/principal.ts";
@@ -16,6 +17,7 @@ import { addRun } from "./commands/run.ts";
 import { addScheduling } from "./commands/scheduling.ts";
 import { addSecret } from "./commands/secret.ts";
 import { addTenant } from "./commands/tenant.ts";
+import { addTool } from "./commands/tool.ts";
 import { addVerify } from "./commands/verify.ts";
 import { renderFailure, toFailure } from "./failure.ts";
 import type { Host } from "./session.ts";
@@ -38,6 +40,7 @@ export function createProgram(host: CommandHost): Command {
     addTenant,
     addSecret,
     addConnection,
+    addTool,
     addPolicy,
     addFlow,
     addRun,
@@ -45,6 +48,7 @@ export function createProgram(host: CommandHost): Command {
     addApproval,
     addAction,
     addReceipts,
+    addLog,
     addVerify,
     addPrincipal,
     addJob,

@@ -1,8 +1,10 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
 import { type Approvals, createApprovals } from "#act/approvals";
+import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
-import { createPolicy, type Policy } from "#act/policy";
+import type { Policy } from "#act/policy";
+import type { Rehearsals } from "#act/rehearsals";
 import {
   builtInKinds,
   createEngine,
@@ -22,6 +24,7 @@ import { type Access, createAccess, createIdempotency, type Idempotency } from "
 import { type Blobs, createBlobs } from "#platform/blobs";
 import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase, openMonths } from "#platform/db";
+import { createSecurityEvents, type SecurityEvents } from "#platform/events";
 import {
   createOutbox,
   createPressure,
@@ -40,6 +43,7 @@ import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
 import { createLog, type Log } from "#sign/log";
 import { createReceipts, type Receipts } from "#sign/receipts";
+import { composePolicy, composeRehearsals } from "./compose-policy.ts";
 import { retire } from "./retention.ts";
 
 export interface Rooms {
@@ -49,9 +53,12 @@ export interface Rooms {
   readonly idempotency: Idempotency;
   readonly receipts: Receipts;
   readonly log: Log;
+  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
+  readonly rehearsals: Rehearsals;
   readonly approvals: Approvals;
   readonly connectors: Connectors;
+  readonly catalogue: Catalogue;
   readonly actions: Actions;
   readonly flows: Flows;
   readonly engine: Engine;
@@ -61,6 +68,7 @@ export interface Rooms {
   readonly scheduler: Scheduler;
   readonly scheduling: Scheduling;
   readonly blobs: Blobs;
+  readonly events: SecurityEvents;
   readonly dialer: Dialer;
   readonly pressure: Pressure;
 }
@@ -102,8 +110,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = systemClock;
   const origin = config.http.publicUrl;
   const blobs = createBlobs({ db });
+  const events = createSecurityEvents({ db, onError });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
-  const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock });
+  const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
   const idempotency = createIdempotency({ db, vault });
   const outbox = createOutbox({
     db,
@@ -112,7 +121,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
   const { logOrigin } = config;
-  const receiptLog = createLog({ db, vault, origin, logOrigin, clock, log });
+  const receiptLog = createLog({
+    db,
+    vault,
+    origin,
+    logOrigin,
+    clock,
+    log,
+    onRefused: (logs) => metrics.logRefused.set(logs),
+  });
   const receipts = createReceipts({
     db,
     vault,
@@ -131,8 +148,18 @@ export async function compose(options: ComposeOptions): Promise<App> {
     egress: config.egressHosts,
   });
 
-  const connectors = createConnectors({ db, vault, dialer, allowed: config.allowedTools });
-  const policy = createPolicy({ db, receipts, clock, facts: (tenantId) => connectors.factSpecs(tenantId) });
+  const connectors: Connectors = createConnectors({
+    db,
+    vault,
+    dialer,
+    events,
+    onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
+  });
+  const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
+  const policy: Policy = composePolicy({
+    ...{ db, receipts, events, clock, connectors, access },
+    mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
+  });
   const approvals = createApprovals({ db, receipts, outbox });
   const actions = createActions({
     db,
@@ -140,9 +167,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     vault,
     dialer,
     connectors,
+    catalogue,
     policy,
     approvals,
     receipts,
+    events,
     workerId,
     fault,
     outbox,
@@ -150,6 +179,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     whoIs: access.whoIs,
     onError,
     onState: (tool, state) => metrics.actions.with(tool, state).inc(),
+  });
+
+  const rehearsals = composeRehearsals({
+    ...{ db, vault, policy, receipts, clock, connectors, catalogue, access, onError },
+    replayRequired: config.policyReplayRequired,
   });
 
   const kinds = createStepKinds(stepKinds(connectors));
@@ -229,7 +263,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions, pressure };
+  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions, rehearsals, pressure };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -264,9 +298,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: receiptLog,
+    logFiles: { public: config.logPublic, baseUrl: origin },
     policy,
+    rehearsals,
     approvals,
     connectors,
+    catalogue,
     actions,
     flows,
     engine,
@@ -276,6 +313,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduler,
     scheduling,
     blobs,
+    events,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
@@ -285,6 +323,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.start({ worker });
       if (!worker) return;
       await outbox.start();
+      await events.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -292,12 +331,16 @@ export async function compose(options: ComposeOptions): Promise<App> {
     stop: async () => {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
+      await events.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
+      await rehearsals.stop();
+      await policy.close();
       await workers.stop();
       await receiptLog.stop();
       await access.close();
+      await events.close();
       await dialer.close();
       if (!options.db) await db.close();
     },
@@ -310,7 +353,7 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 
 type Background = Pick<
   Rooms,
-  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure"
+  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "rehearsals" | "pressure"
 >;
 
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
@@ -335,6 +378,11 @@ const installationJobs = (
     name: "lost-executions",
     everyMs: 60_000,
     work: async () => soonIf((await rooms.actions.sweep(100)) === 100),
+  },
+  {
+    name: "policy-replays",
+    everyMs: 60_000,
+    work: async () => soonIf(await rooms.rehearsals.work()),
   },
   {
     name: "run-invariants",

@@ -12,7 +12,7 @@ function at(iso: string): string {
   const ms = Date.parse(iso).toString(16).padStart(12, "0");
   return `${ms.slice(0, 8)}-${ms.slice(8)}${newId().slice(13)}`;
 }
-const forever = { runs: null, actions: null, receipts: null };
+const forever = { runs: null, actions: null, receipts: null, events: null };
 const tables = ["run", "journal", "wait", "signal", "gate", "blob"] as const;
 
 describe.each(drivers)("retention on %s", (driver) => {

@@ -1,11 +1,12 @@
 /**
  * What is dropped when its time is over, by class: runs with their journal and payloads, actions with their approvals,
- * receipts. A month goes as a whole or stays as a whole, and what stays beyond its time is said in the log.
+ * receipts, security events. A month goes as a whole or stays as a whole, and what stays beyond its time is said in the log.
  */
 import { retireActions } from "#act/actions";
 import { findOldestLive, retireRuns } from "#orchestrate/engine";
 import type { Config } from "#platform/config";
 import { type Database, dropMonth, listMonths, type Month } from "#platform/db";
+import { retireEvents } from "#platform/events";
 import type { Logger } from "#platform/telemetry";
 import { retireReceipts } from "#sign/receipts";
 
@@ -41,6 +42,11 @@ export async function retire({ db, keep, log }: RetentionDeps): Promise<void> {
     },
     async () => {
       const { retired, kept: held } = await retireReceipts(db, keep.receipts);
+      for (const month of retired) dropped(month);
+      held.forEach(kept);
+    },
+    async () => {
+      const { retired, kept: held } = await retireEvents(db, keep.events);
       for (const month of retired) dropped(month);
       held.forEach(kept);
     },

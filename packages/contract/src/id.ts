@@ -19,6 +19,10 @@ export const idPrefix = {
   receipt: "rct",
   gate: "gat",
   signal: "sig",
+  event: "evt",
+  alert: "alr",
+  target: "tgt",
+  deadLetter: "dlq",
 } as const;
 
 export type IdKind = keyof typeof idPrefix;
@@ -49,6 +53,10 @@ export const replayId = typeId("replay");
 export const receiptId = typeId("receipt");
 export const gateId = typeId("gate");
 export const signalId = typeId("signal");
+export const securityEventId = typeId("event");
+export const alertId = typeId("alert");
+export const targetId = typeId("target");
+export const deadLetterId = typeId("deadLetter");
 
 export type TenantId = z.infer<typeof tenantId>;
 export type PrincipalId = z.infer<typeof principalId>;
@@ -64,3 +72,7 @@ export type ReplayId = z.infer<typeof replayId>;
 export type ReceiptId = z.infer<typeof receiptId>;
 export type GateId = z.infer<typeof gateId>;
 export type SignalId = z.infer<typeof signalId>;
+export type SecurityEventId = z.infer<typeof securityEventId>;
+export type AlertId = z.infer<typeof alertId>;
+export type TargetId = z.infer<typeof targetId>;
+export type DeadLetterId = z.infer<typeof deadLetterId>;

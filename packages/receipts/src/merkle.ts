@@ -31,9 +31,11 @@ export function nodeHash(left: Hash, right: Hash, sha256: Sha256): Hash {
   return sha256(bytes);
 }
 
-/** Leaf of a receipt: the entry is 0x01 and the SHA-256 of the compact JWS. */
-export const receiptLeaf = (jws: string, sha256: Sha256): Hash =>
-  leafHash(concatBytes(entryPrefix, sha256(utf8(jws))), sha256);
+/** What the log holds of a receipt: 0x01 and the SHA-256 of the compact JWS, 33 bytes. */
+export const receiptEntry = (jws: string, sha256: Sha256): Uint8Array =>
+  concatBytes(entryPrefix, sha256(utf8(jws)));
+
+export const receiptLeaf = (jws: string, sha256: Sha256): Hash => leafHash(receiptEntry(jws, sha256), sha256);
 
 /** A range of leaves whose tree hash is one element of a proof: [from, to). */
 type Range = readonly [from: number, to: number];

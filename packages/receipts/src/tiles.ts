@@ -67,6 +67,33 @@ export function parseTilePath(path: string): (TileId & { readonly width: number 
   return tile.level <= 63 && tilePath(tile, width) === path ? { ...tile, width } : undefined;
 }
 
+/** A C2SP entry bundle: each entry behind its length in two bytes, big-endian. */
+export function entryBundle(entries: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(entries.reduce((sum, { length }) => sum + 2 + length, 0));
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const entry of entries) {
+    if (entry.length > 0xffff) throw new RangeError("an entry has at most 65,535 bytes");
+    view.setUint16(at, entry.length);
+    bytes.set(entry, at + 2);
+    at += 2 + entry.length;
+  }
+  return bytes;
+}
+
+/** Reverses `entryBundle`; hostile input. Throws FormatError. */
+export function parseEntryBundle(bytes: Uint8Array): Uint8Array[] {
+  const entries: Uint8Array[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 2 <= bytes.length ? at + 2 + view.getUint16(at) : Number.POSITIVE_INFINITY;
+    if (end > bytes.length) throw new FormatError("the entry bundle ends within an entry");
+    entries.push(bytes.subarray(at + 2, end));
+    at = end;
+  }
+  return entries;
+}
+
 /**
  * Reads subtree hashes out of tiles and remembers those that it computed, so that proofs of many leaves cost
  * each subtree once. Throws FormatError when a tile is missing or too short.

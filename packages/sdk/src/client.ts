@@ -5,11 +5,13 @@ import { createConnections, createSecrets } from "./connections.ts";
 import { createFlows } from "./flows.ts";
 import { createGates } from "./gates.ts";
 import { createHealth } from "./health.ts";
+import { createLog } from "./log.ts";
 import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
 import { createScheduling } from "./scheduling.ts";
 import { createSystem } from "./system.ts";
+import { createTools } from "./tools.ts";
 import { createTransport, type TransportConfig } from "./transport.ts";
 import { createTrust } from "./trust.ts";
 import { createWebhooks } from "./webhooks.ts";
@@ -40,6 +42,7 @@ export function createClient(options: ClientOptions) {
     principals: createPrincipals(transport),
     secrets: createSecrets(transport),
     connections: createConnections(transport),
+    tools: createTools(transport),
     policies: createPolicies(transport),
     flows: createFlows(transport),
     runs: createRuns(transport),
@@ -48,6 +51,7 @@ export function createClient(options: ClientOptions) {
     approvals: createApprovals(transport),
     receipts: createReceipts(transport),
     trust: createTrust(transport),
+    log: createLog(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),

@@ -46,6 +46,7 @@ describe("the exports", () => {
         "principals: create list get issueKey listKeys revokeKey",
         "secrets: put list delete",
         "connections: put list get test connectors",
+        "tools: list get classify review allowance allow",
         "policies: validate create list get publish",
         "flows: schema validate publish list get",
         "runs: start get list items retry skip editOutput abort pause resume rerun replay bulk signal signals payload events eventList wait",
@@ -54,6 +55,7 @@ describe("the exports", () => {
         "approvals: list get decide",
         "receipts: list get proof exportRun verify",
         "trust: keys checkpoint",
+        "log: checkpoint status inclusion consistency checkpointOf",
         "webhooks: list",
         "health: live ready",
         "system: jobs runJob",
@@ -90,6 +92,8 @@ describe("the exports", () => {
         "RunCommandOptions",
         "RunStartOptions",
         "RunWaitOptions",
+        "ToolChangeOptions",
+        "ToolFilter",
         "WaitOptions",
       ]
     `);

@@ -15,12 +15,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** For one attempt, in place of the client's. */
   readonly timeoutMs?: number | undefined;
-  /** Of POST calls: the same key again gives the first answer again. A random one when absent. */
+  /** Of POST and PATCH calls: the same key again gives the first answer again. A random one when absent. */
   readonly idempotencyKey?: string | undefined;
 }
 
 export interface Call {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   /** Sent as JSON, or as it is where `contentType` names another form. */
   readonly body?: unknown;
@@ -61,10 +61,11 @@ export function createTransport(config: TransportConfig): Transport {
 
 async function send(config: TransportConfig, call: Call): Promise<Answer> {
   const { signal } = call.options ?? {};
-  const key = call.method === "POST" ? (call.options?.idempotencyKey ?? newIdempotencyKey()) : undefined;
+  const keyed = call.method === "POST" || call.method === "PATCH";
+  const key = keyed ? (call.options?.idempotencyKey ?? newIdempotencyKey()) : undefined;
   const request =
     key === undefined ? call : { ...call, headers: { ...call.headers, "idempotency-key": key } };
-  const idempotent = call.method !== "POST" || key !== undefined;
+  const idempotent = !keyed || key !== undefined;
   for (let attempt = 0; ; attempt++) {
     const outcome = await tryOnce(config, request);
     if (!(outcome instanceof Error)) return outcome;

@@ -1,5 +1,6 @@
 /** Random plans. Whatever is drawn is put right, so that every plan can be published. */
 import fc from "fast-check";
+import { faultPoints } from "#platform/kernel";
 import type { Scenario } from "./trial.ts";
 import type { GateAnswer, Plan, StepPlan, Work } from "./trial-plan.ts";
 
@@ -149,6 +150,12 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
     maxLength: 4,
   }),
   misfortunes: fc.array(misfortune, { maxLength: 4 }),
+  kills: fc.array(
+    fc.record({ point: fc.constantFrom(...faultPoints), hit: fc.integer({ min: 1, max: 6 }) }),
+    {
+      maxLength: 2,
+    },
+  ),
   orders: fc.array(
     fc.record({
       turn: fc.integer({ min: 1, max: 30 }),

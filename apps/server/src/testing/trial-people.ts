@@ -3,6 +3,7 @@ import { sql } from "#platform/db";
 import { isOarsError } from "#platform/kernel";
 import { type Deeds, noDeeds } from "./trial-facts.ts";
 import { type Plan, type StepPlan, shaped } from "./trial-plan.ts";
+import { KilledAt } from "./trial-worker.ts";
 import type { World } from "./trial-world.ts";
 
 export interface Watched {
@@ -59,13 +60,14 @@ export function createPeople(world: World, task: Task): People {
   const note = (id: string, what: string): void => {
     done.set(id, [...(done.get(id) ?? []), what]);
   };
-  /** Refusals tell that the run has moved on, which is as good. */
-  const unless = async (work: () => Promise<unknown>): Promise<boolean> => {
+  /** Refusals tell that the run has moved on, which is as good. Undefined: whoever was asked died, and nobody knows. */
+  const unless = async (work: () => Promise<unknown>): Promise<boolean | undefined> => {
     try {
       await work();
       return true;
     } catch (error) {
       if (isOarsError(error) && error.status < 500) return false;
+      if (error instanceof KilledAt) return undefined;
       throw error;
     }
   };
@@ -142,14 +144,15 @@ export function createPeople(world: World, task: Task): People {
     const mends = step.work.do === "break";
     if (!mends) world.repair(run.id, failed);
     const edits = mends ? { edits: { text: '"mended"' } } : {};
-    const before = { repaired: deed.repaired.has(failed), mended: deed.mended.has(failed) };
+    const before = deed.mended.has(failed);
     deed[mends ? "mended" : "repaired"].add(failed);
     const retry = { reason: "a trial", step: failed, ...edits };
-    if (await unless(() => door.runs.retry(admin, run.id, retry))) {
-      signalled.delete(`${run.id}/${failed}`); // it listens once more
-      return note(run.id, "retry");
-    }
-    if (!before.mended) deed.mended.delete(failed);
+    const said = await unless(() => door.runs.retry(admin, run.id, retry));
+    if (said === undefined) healed.set(run.id, (healed.get(run.id) ?? 1) - 1); // it is looked at once more
+    if (said === false && !before) deed.mended.delete(failed);
+    if (!said) return;
+    signalled.delete(`${run.id}/${failed}`); // it listens once more
+    note(run.id, "retry");
   };
   const carryOut = async (order: Order, run: Watched): Promise<boolean> => {
     if (order.what === "edit") return edit(run);

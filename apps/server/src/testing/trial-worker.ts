@@ -1,7 +1,7 @@
 /** A worker that a trial may end, rob or mislead at any of its writes. */
 import { type Database, openDatabase, type Sql, type Tx } from "#platform/db";
 import { workerLock } from "#platform/jobs";
-import { newId } from "#platform/kernel";
+import { type FaultPoint, newId } from "#platform/kernel";
 import type { App } from "../compose.ts";
 import { joinTestApp } from "./app.ts";
 import type { TestDatabase } from "./index.ts";
@@ -25,8 +25,18 @@ export interface TrialWorker {
 export interface WorkerHooks {
   /** Asked before each write. */
   readonly fate: (worker: string, statement: string) => Fate;
+  /** Whether it dies at this hit of the point. */
+  readonly kills: (point: FaultPoint) => boolean;
   /** It died, or was declared dead. */
   readonly onDeath: (worker: string) => void;
+}
+
+/** What a process that dies at a point does next, as far as the rest of this process can tell. */
+export class KilledAt extends Error {
+  constructor(point: FaultPoint) {
+    super(`killed at ${point}`);
+    this.name = "KilledAt";
+  }
 }
 
 export async function startTrialWorker(opened: TestDatabase, hooks: WorkerHooks): Promise<TrialWorker> {
@@ -50,7 +60,12 @@ export async function startTrialWorker(opened: TestDatabase, hooks: WorkerHooks)
     OARS_SHUTDOWN_TIMEOUT_MS: "200",
     ...(opened.url === null ? {} : { OARS_STORE: "postgres", OARS_POSTGRES_URL: opened.url }),
   };
-  const app = await joinTestApp(db, { env, workerId: id, onFenced: cut });
+  const fault = (point: FaultPoint): void => {
+    if (dead || !hooks.kills(point)) return;
+    cut();
+    throw new KilledAt(point);
+  };
+  const app = await joinTestApp(db, { env, workerId: id, onFenced: cut, fault });
   await app.start().catch(cut); // a process whose start fails ends
   return {
     id,

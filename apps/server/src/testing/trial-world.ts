@@ -4,14 +4,19 @@
  */
 import type { Caller } from "#platform/access";
 import { type Database, sql } from "#platform/db";
-import { formatId } from "#platform/kernel";
+import { type FaultPoint, formatId } from "#platform/kernel";
 import type { App } from "../compose.ts";
 import { joinTestApp } from "./app.ts";
 import { type DriverName, openTestDatabase } from "./index.ts";
 import { type Received, startReceiver } from "./receiver.ts";
 import { stagePolicy } from "./stage.ts";
 import type { Sent } from "./trial-audit.ts";
-import { type Fate, startTrialWorker, type TrialWorker } from "./trial-worker.ts";
+import { type Fate, KilledAt, startTrialWorker, type TrialWorker } from "./trial-worker.ts";
+
+export interface Chance {
+  readonly fate: (worker: string, statement: string) => Fate;
+  readonly kills: (point: FaultPoint) => boolean;
+}
 
 export interface World {
   readonly driver: DriverName;
@@ -24,8 +29,8 @@ export interface World {
   readonly sent: readonly Sent[];
   /** Steps whose requests are taken from now on, by run. */
   repair(runId: string, step: string): void;
-  /** Decides what becomes of the workers' writes until it is called with undefined. */
-  mislead(fate: ((worker: string, statement: string) => Fate) | undefined): void;
+  /** Decides what becomes of the workers' writes, and where they die, until it is called with undefined. */
+  mislead(chance: Chance | undefined): void;
   /** Starts as many workers as there should be. */
   staff(): Promise<void>;
   /** Workers look for what is new. */
@@ -36,21 +41,26 @@ export interface World {
 export async function openWorld(driver: DriverName, staffed = driver === "postgres" ? 2 : 1): Promise<World> {
   const opened = await openTestDatabase(driver);
   const receiver = await startReceiver();
-  const door = await joinTestApp(opened.database);
+  let chance: Chance | undefined;
+  const door = await joinTestApp(opened.database, {
+    fault: (point) => {
+      if (chance?.kills(point)) throw new KilledAt(point); // whoever asked has no answer
+    },
+  });
   const { admin, approver } = await prepare(door, receiver.url);
   const sent: Sent[] = [];
   const repaired = new Set<string>();
   receiver.answer((request) => reply(request, sent, repaired));
   const workers: TrialWorker[] = [];
   const leaving: Promise<void>[] = [];
-  let fate: ((worker: string, statement: string) => Fate) | undefined;
   const bury = (id: string): void => {
     const at = workers.findIndex((w) => w.id === id);
     const [dead] = at < 0 ? [] : workers.splice(at, 1);
     if (dead) leaving.push(dead.stop());
   };
   const hooks = {
-    fate: (worker: string, statement: string): Fate => fate?.(worker, statement) ?? "done",
+    fate: (worker: string, statement: string): Fate => chance?.fate(worker, statement) ?? "done",
+    kills: (point: FaultPoint): boolean => chance?.kills(point) ?? false,
     onDeath: bury,
   };
   let staffing: Promise<void> | undefined;
@@ -72,7 +82,7 @@ export async function openWorld(driver: DriverName, staffed = driver === "postgr
     sent,
     repair: (runId, step) => void repaired.add(`${formatId("run", runId)}/${step}`),
     mislead: (how) => {
-      fate = how;
+      chance = how;
     },
     staff: () => {
       staffing ??= staffUp().finally(() => {
@@ -87,7 +97,7 @@ export async function openWorld(driver: DriverName, staffed = driver === "postgr
       }
     },
     close: async () => {
-      fate = undefined;
+      chance = undefined;
       await Promise.all(workers.splice(0).map((w) => w.stop()));
       await Promise.all(leaving);
       await receiver.close();

@@ -2,13 +2,14 @@
 import { inspect } from "node:util";
 import { sql } from "#platform/db";
 import { workerLock } from "#platform/jobs";
+import type { FaultPoint } from "#platform/kernel";
 import { auditRun, auditSent } from "./trial-audit.ts";
 import { type Entry, factsOf, noDeeds, type Records, type RunRecord, readRecords } from "./trial-facts.ts";
 import { foretell, textOf } from "./trial-oracle.ts";
 import { createPeople, type Order, type People, type Watched } from "./trial-people.ts";
 import { defineFlows, type Plan } from "./trial-plan.ts";
 import type { Fate } from "./trial-worker.ts";
-import { findLost, hurry, type World } from "./trial-world.ts";
+import { type Chance, findLost, hurry, type World } from "./trial-world.ts";
 import { until } from "./until.ts";
 
 /**
@@ -25,6 +26,10 @@ export interface Scenario {
   /** Which plan each run is of, and whether it is started twice at once. */
   readonly runs: readonly { readonly plan: number; readonly twice: boolean }[];
   readonly misfortunes: readonly Misfortune[];
+  /** Points at which a worker, or whoever serves people, dies: one after the other. */
+  readonly kills: readonly { readonly point: FaultPoint; readonly hit: number }[];
+  /** It is wrong when one of those points is not reached. */
+  readonly mustDie?: true;
   readonly orders: readonly Order[];
   readonly heal: number;
 }
@@ -40,7 +45,7 @@ export async function tryOut(world: World, scenario: Scenario): Promise<string[]
   const people = createPeople(world, { plans, orders: scenario.orders, heal: scenario.heal });
   const sentBefore = world.sent.length;
   const chance = misfortunes(world, prefix, scenario);
-  world.mislead(chance.fate);
+  world.mislead(chance);
   try {
     await startAll(world, prefix, scenario);
     await settle(world, prefix, people);
@@ -51,6 +56,7 @@ export async function tryOut(world: World, scenario: Scenario): Promise<string[]
   const records = await readRecords(world.db, `${prefix}-`);
   const wrong = records.runs.flatMap((run) => examine(records, run, plans, people, chance.late));
   wrong.push(...auditStarts(records, scenario), ...auditOrders(records, people));
+  if (scenario.mustDie) wrong.push(...chance.missed().map((point) => `${point} was not reached`));
   return [...wrong, ...auditSent(records, world.sent.slice(sentBefore), people.resends)];
 }
 
@@ -80,13 +86,14 @@ function planOf(plan: Plan, [step, ...rest]: readonly string[]): Plan {
   return planOf(work.plan, rest);
 }
 
-interface Chance {
-  readonly fate: (worker: string, statement: string) => Fate;
+interface Misleading extends Chance {
   readonly underWay: Promise<unknown>[];
   readonly late: Set<string>;
+  /** Points that were not reached. */
+  readonly missed: () => FaultPoint[];
 }
 
-function misfortunes(world: World, prefix: string, { misfortunes: all }: Scenario): Chance {
+function misfortunes(world: World, prefix: string, { misfortunes: all, kills }: Scenario): Misleading {
   const left = [...all].sort((a, b) => a.at - b.at);
   const underWay: Promise<unknown>[] = [];
   const late = new Set<string>();
@@ -104,7 +111,14 @@ function misfortunes(world: World, prefix: string, { misfortunes: all }: Scenari
     underWay.push(befall(world, prefix, what, worker, late));
     return "done";
   };
-  return { fate, underWay, late };
+  const points = kills.map((k) => ({ ...k }));
+  const dies = (point: FaultPoint): boolean => {
+    const [next] = points;
+    if (next?.point !== point || --next.hit > 0) return false;
+    points.shift();
+    return true;
+  };
+  return { fate, kills: dies, underWay, late, missed: () => points.map((p) => p.point) };
 }
 
 /** Work besides runs, whose misfortunes other tests look at. */

@@ -12,6 +12,7 @@ import { decisionOf, type Executable, type ExecutionDeps, perform, settle } from
 import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, recordedAction, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
+import { tellDenial, tellOutcome } from "./tell.ts";
 
 export interface ContinuationDeps extends ExecutionDeps {
   readonly outbox: Pick<Outbox, "emit">;
@@ -43,7 +44,7 @@ async function reopen(deps: ContinuationDeps, a: store.StoredAction): Promise<Re
     origin: a.runId ? { runId: a.runId, step: a.step ?? "" } : null,
     timeoutMs: a.timeoutMs,
   };
-  return { proposal, resolved: await resolveProposal(deps.connectors, proposal) };
+  return { proposal, resolved: await resolveProposal(deps, proposal) };
 }
 
 export async function openJson(
@@ -225,6 +226,7 @@ async function endUnrun(
     state === "cancelled" ? "cancelled" : "not_executed",
     code,
   );
+  if (state === "denied") tellDenial(deps.events, set, recordedAction(action, caller), code, message);
   announce(deps, set, { tenantId: action.tenantId, actionId: action.id, runId: action.runId });
   await deps.db.committer.commit(set);
 }
@@ -285,7 +287,9 @@ async function markInDoubt(
     http: null,
     at: deps.clock.now().getTime(),
   });
-  await addOutcome(deps.receipts, set, recordedAction(action, caller), { status: "unknown", error }, null);
+  const unknown = { status: "unknown", error } as const;
+  await addOutcome(deps.receipts, set, recordedAction(action, caller), unknown, null);
+  tellOutcome(deps.events, set, recordedAction(action, caller), unknown, null);
   await deps.db.committer.commit(set);
   deps.fault("actions.after-doubt");
 }

@@ -1,5 +1,6 @@
 /** Proposing, performing and settling: the hot path of an action. */
 import type { Approvals } from "#act/approvals";
+import type { Catalogue } from "#act/catalogue";
 import type { Connectors, OperationOutcome } from "#act/connectors";
 import type { Decision, Policy, ShadowVerdict } from "#act/policy";
 import { type CommitResult, type Database, WriteSet } from "#platform/db";
@@ -9,9 +10,10 @@ import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
 import { sealAsked } from "./asked.ts";
 import type { ActionState } from "./domain.ts";
-import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
+import { decideFor, notAllowed, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
+import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";
 
 export interface ExecutionDeps {
   readonly db: Database;
@@ -19,9 +21,12 @@ export interface ExecutionDeps {
   readonly vault: Vault;
   readonly dialer: Dialer;
   readonly connectors: Connectors;
+  readonly catalogue: Pick<Catalogue, "standing" | "outputsOf">;
   readonly policy: Pick<Policy, "decide" | "withdraw">;
   readonly approvals: Approvals;
   readonly receipts: Pick<Receipts, "add">;
+  /** Told of what is stopped, fails or is of high risk; nobody, when absent. */
+  readonly events?: ActionEvents;
   /** Id of this process among the workers. */
   readonly workerId: string;
   /** An action of this tool reached the state. */
@@ -59,7 +64,7 @@ export type Commit = (set: WriteSet, held: string | null) => Promise<CommitResul
 
 /** [X1] Decides and records in one commit; on `execute` the caller performs the action next. */
 export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit): Promise<Proposed> {
-  const resolved = await resolveProposal(deps.connectors, p);
+  const resolved = await resolveProposal(deps, p);
   const actionId = newId();
   const nobody = { count: 0, roles: [] };
   const decision = await decideFor(deps.policy, p, resolved, nobody, deps.clock.now(), actionId);
@@ -99,6 +104,7 @@ async function recordProposal(
   }
   const recorded = recordedOf(p, resolved, actionId, 1);
   await addDecision(deps.receipts, set, recorded, decision, resolved.input);
+  tellDecision(deps.events, set, recorded, decision, resolved.connection.risk);
   set.onCommit(() => deps.onState(resolved.shape.tool, state));
   deps.fault("actions.before-propose");
   const committed = await (commit
@@ -170,10 +176,13 @@ async function toRow(
     approval_id: made.approvalId,
     decision: JSON.stringify(decisionOf(d)),
     asked: await sealAsked(deps.vault, made.actionId, d),
-    error: denied ? JSON.stringify({ code: `ACTION_${made.state.toUpperCase()}`, message: d.message }) : null,
+    error: denied ? JSON.stringify({ code: refusalCode(made.state, d), message: d.message }) : null,
     at: deps.clock.now().getTime(),
   };
 }
+
+const refusalCode = (state: ActionState, { reasons }: Decision): string =>
+  reasons.includes(notAllowed) ? "TOOL_NOT_ALLOWED" : `ACTION_${state.toUpperCase()}`;
 
 export const decisionOf = (d: Decision): store.StoredAction["decision"] & { policy: string | null } => ({
   effect: d.effect,
@@ -213,7 +222,7 @@ function hold(
       tool: r.shape.tool,
       target: r.shape.target,
       environment: r.connection.environment,
-      risk: r.connection.risk,
+      risk: r.shape.risk,
       facts: r.shape.facts,
       runId: p.origin?.runId ?? null,
       step: p.origin?.step ?? null,
@@ -296,6 +305,7 @@ export async function settle(
   into.add(store.endAction, end);
   if (done.spared) await addEnd(deps.receipts, into, recorded, "not_executed", "OUTPUT_CACHED");
   else await addOutcome(deps.receipts, into, recorded, outcome, done.ms);
+  tellOutcome(deps.events, into, recorded, outcome, action.resolved.connection.risk);
   into.onCommit(() => deps.onState(recorded.tool, state));
   return end;
 }

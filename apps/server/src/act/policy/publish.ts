@@ -7,7 +7,8 @@
  */
 import { type Caller, requirePermission } from "#platform/access";
 import { applyWrites, type Database, WriteSet } from "#platform/db";
-import { OarsError } from "#platform/kernel";
+import type { SecurityEvents } from "#platform/events";
+import { formatId, OarsError } from "#platform/kernel";
 import type { PolicyVersion } from "./domain.ts";
 import type { FactSpec } from "./facts.ts";
 import { policyOf, policyReceipt, publicationMessage, type ReceiptSink } from "./receipt.ts";
@@ -17,6 +18,7 @@ import type { Workshop } from "./workshop.ts";
 export interface PublishDeps {
   readonly db: Database;
   readonly receipts: ReceiptSink;
+  readonly events?: Pick<SecurityEvents, "record"> | undefined;
   readonly workshop: Workshop;
   readonly facts: (tenantId: string) => Promise<readonly FactSpec[]>;
   readonly published: (tenantId: string) => void;
@@ -73,6 +75,13 @@ export async function publishVersion(
       if ((await store.lockHead(tx, tenantId)).revision !== head.revision) return undefined;
       const row = await store.publishVersion(tx, tenantId, caller.principalId, publication);
       await applyWrites(tx, writes);
+      await deps.events?.record(tx, {
+        tenantId,
+        type: said.type,
+        actor: caller,
+        target: { kind: "policy", id: formatId("policy", id) },
+        details: { version: version.version, replaces: replaced },
+      });
       tx.onCommit(() => deps.published(tenantId));
       return row;
     });

@@ -1,6 +1,7 @@
 import { type Caller, requirePermission } from "#platform/access";
 import type { Database } from "#platform/db";
-import { type Clock, type FieldProblem, newId, OarsError } from "#platform/kernel";
+import type { SecurityEvents } from "#platform/events";
+import { type Clock, type FieldProblem, formatId, newId, OarsError } from "#platform/kernel";
 import { type ActionHistory, createCounters } from "./counters.ts";
 import { decide } from "./decide.ts";
 import { type BundleDiff, diffBundles } from "./diff.ts";
@@ -33,6 +34,7 @@ import { createWorkshop } from "./workshop.ts";
 export interface PolicyDeps {
   readonly db: Database;
   readonly receipts: ReceiptSink;
+  readonly events?: Pick<SecurityEvents, "record">;
   readonly clock: Clock;
   /** The facts that the tenant's connections declare now. None when left out. */
   readonly facts?: (tenantId: string) => Promise<readonly FactSpec[]>;
@@ -121,7 +123,7 @@ export function createPolicy(deps: PolicyDeps): Policy {
   const person = deps.person ?? (async () => undefined);
   const deciding = { force, evaluator, counters, shadow: createShadow(evaluator), person };
   const publishing = {
-    ...{ db, receipts, workshop, facts, published: force.forget },
+    ...{ db, receipts, events: deps.events, workshop, facts, published: force.forget },
     mayPublish: deps.mayPublish ?? (async () => {}),
   };
   const granting = {
@@ -153,7 +155,17 @@ export function createPolicy(deps: PolicyDeps): Policy {
       policies: bundle.policies.length + bundle.templates.length,
       createdBy: caller.principalId,
     };
-    return db.tx(caller.tenantId, (tx) => store.insertDraft(tx, draft));
+    return db.tx(caller.tenantId, async (tx) => {
+      const made = await store.insertDraft(tx, draft);
+      await deps.events?.record(tx, {
+        tenantId: caller.tenantId,
+        type: "policy.drafted",
+        actor: caller,
+        target: { kind: "policy", id: formatId("policy", made.id) },
+        details: { version: made.version },
+      });
+      return made;
+    });
   };
   const check = async (caller: Caller, source: BundleSource): Promise<FieldProblem[]> => {
     requirePermission(caller, "policies:read");

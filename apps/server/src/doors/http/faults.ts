@@ -15,15 +15,23 @@ declare module "fastify" {
 }
 
 /** Every fault leaves as a problem document; what is not in the catalogue is a bug and becomes an incident. */
-export function useFaultAnswers(app: FastifyInstance): void {
-  app.setErrorHandler(answerFault);
+export function useFaultAnswers(app: FastifyInstance, onRefused: OnRefused = () => {}): void {
+  app.setErrorHandler((thrown, request, reply) => answerFault(thrown, request, reply, onRefused));
 }
+
+/** Hears of every known fault that is answered. */
+export type OnRefused = (error: OarsError, request: FastifyRequest) => void;
 
 /**
  * Sends the problem document of anything thrown. A bug is logged once, here, with its stack and the
  * incident id; the caller sees only the id.
  */
-export function answerFault(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function answerFault(
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  onRefused: OnRefused = () => {},
+): FastifyReply {
   const error = knownError(thrown, {
     bodyLimit: request.routeOptions?.bodyLimit ?? 0,
     accepted: request.routeOptions?.config?.accepted ?? "application/json",
@@ -34,6 +42,7 @@ export function answerFault(thrown: unknown, request: FastifyRequest, reply: Fas
     request.log.error({ err: thrown, incident }, "request failed");
     return sendProblem(new OarsError("SERVER_FAILED", { incident }), request, reply);
   }
+  onRefused(error, request);
   if (error.status >= 500) request.log.error({ err: error, code: error.code }, "request failed");
   return sendProblem(error, request, reply);
 }

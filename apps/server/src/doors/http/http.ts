@@ -6,6 +6,7 @@ import { serveDocumentation } from "./documentation.ts";
 import type { StreamTiming } from "./event-stream.ts";
 import { watchLoopDelay } from "./loop-delay.ts";
 import { openApiOf } from "./openapi.ts";
+import type { DoorEvents } from "./refusals.ts";
 import { routes } from "./routes.ts";
 import { createServer } from "./server.ts";
 import type { Services } from "./services.ts";
@@ -16,6 +17,7 @@ export interface HttpDeps extends Omit<Services, "streams" | "access" | "metrics
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, "httpRequests" | "httpDuration">;
   readonly access: Services["access"] & Pick<Access, "authenticate">;
+  readonly events: Services["events"] & DoorEvents;
   readonly idempotency: Pick<Idempotency, "reserve" | "complete" | "release">;
   /** Of event streams: heartbeats each 15 s, and 10 s for a client to take what was sent, when absent. */
   readonly timing?: StreamTiming;
@@ -42,6 +44,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     log: logger,
     metrics,
     access: deps.access,
+    events: deps.events,
     idempotency,
     services: { ...services, streams, metricsToken: config.metricsToken?.reveal() ?? null },
     routes,

@@ -25,4 +25,9 @@ export function notFound<S>(routes: readonly Route<S>[]) {
 }
 
 const shapeOf = (path: string): RegExp =>
-  new RegExp(`^${path.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll(/:\w+/g, "[^/]+")}$`);
+  new RegExp(
+    `^${path
+      .replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")
+      .replaceAll(/:\w+/g, "[^/]+")
+      .replace("\\*", ".+")}$`,
+  );

@@ -13,7 +13,7 @@ export function openApiOf<S>(routes: readonly Route<S>[], about: { version: stri
   const schema = (type: z.ZodType): JsonObject => hoisted(type, components);
   const paths: Record<string, JsonObject> = {};
   for (const route of routes) {
-    const path = route.path.replaceAll(/:(\w+)/g, "{$1}");
+    const path = route.path.replaceAll(/:(\w+)/g, "{$1}").replace("*", "{path}");
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, schema) };
   }
   schema(problem);
@@ -92,7 +92,7 @@ function parametersOf(type: z.ZodType | undefined, place: "path" | "query", sche
     required?: string[];
   }; // parameters are declared as objects
   return Object.entries(properties).map(([name, { description, ...rest }]) => ({
-    name,
+    name: name === "*" ? "path" : name,
     in: place,
     required: place === "path" || required.includes(name),
     ...(description === undefined ? {} : { description }),

@@ -2,15 +2,16 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { type IdempotencyKeys, idempotencyKeyOf, underKey } from "./idempotency.ts";
 import { inputReader } from "./input.ts";
 import type { RateLimits } from "./rate-limit.ts";
+import { type DoorEvents, originOf } from "./refusals.ts";
 import type { Answer, Context, Route } from "./route.ts";
 
-type TenantLimit = Pick<RateLimits, "countTenant">;
+type Around = Pick<RateLimits, "countTenant"> & { readonly events?: DoorEvents | undefined };
 
 /**
  * What happens to an admitted request: read and check its input, run the handler once (under its
  * Idempotency-Key where the route keeps one), send the answer. Everything that can be is made ahead.
  */
-export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys, limits: TenantLimit) {
+export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys, limits: Around) {
   const read = inputReader(route);
   const send = sender(route.answer);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
@@ -27,13 +28,15 @@ export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys,
       reply,
       countTenant: limits.countTenant,
     };
-    const body = await (route.idempotency === "door" && idempotencyKey !== undefined
-      ? underKey(
-          keys,
-          { route, caller: context.caller, key: idempotencyKey, input, request, reply },
-          async () => route.handle(services, context),
-        )
-      : route.handle(services, context));
+    const run = async () =>
+      route.idempotency === "door" && idempotencyKey !== undefined
+        ? underKey(
+            keys,
+            { route, caller: context.caller, key: idempotencyKey, input, request, reply },
+            async () => route.handle(services, context),
+          )
+        : route.handle(services, context);
+    const body = await (limits.events === undefined ? run() : limits.events.within(originOf(request), run));
     if (reply.sent) return reply;
     return send(reply, body);
   };

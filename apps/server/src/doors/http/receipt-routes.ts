@@ -116,15 +116,6 @@ export const receiptRoutes: readonly ServiceRoute[] = [
       ); // by its schema
     },
   }),
-  route({
-    method: "GET",
-    path: "/v1/log/checkpoint",
-    access: "log:read",
-    tag: "log",
-    summary: "The newest signed checkpoint of the tenant's log",
-    answer: { status: 200, type: "text/plain; charset=utf-8" },
-    handle: ({ receiptLog }, { caller }) => receiptLog.checkpoint(caller.tenantId),
-  }),
 ];
 
 /** A stored receipt with its proof, or without one while it is not in the log yet. */

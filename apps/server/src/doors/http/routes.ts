@@ -2,8 +2,10 @@ import { accessRoutes } from "./access-routes.ts";
 import { actionRoutes, approvalRoutes } from "./action-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
+import { eventRoutes } from "./event-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
+import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
@@ -12,6 +14,7 @@ import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
+import { toolRoutes } from "./tool-routes.ts";
 import { trustRoutes } from "./trust-routes.ts";
 import { webhookRoutes } from "./webhook-routes.ts";
 
@@ -19,6 +22,7 @@ import { webhookRoutes } from "./webhook-routes.ts";
 export const routes: readonly ServiceRoute[] = [
   ...accessRoutes,
   ...connectionRoutes,
+  ...toolRoutes,
   ...policyRoutes,
   ...flowRoutes,
   ...runRoutes,
@@ -28,7 +32,9 @@ export const routes: readonly ServiceRoute[] = [
   ...actionRoutes,
   ...approvalRoutes,
   ...receiptRoutes,
+  ...logRoutes,
   ...trustRoutes,
+  ...eventRoutes,
   ...webhookRoutes,
   ...systemRoutes,
   ...schedulingRoutes,

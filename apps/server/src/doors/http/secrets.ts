@@ -1,5 +1,6 @@
 import { type Caller, requirePermission } from "#platform/access";
 import type { Database } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import type { SecretInfo, Vault } from "#platform/vault";
 
 /** Secrets for callers: what the vault keeps, under permissions. Values go in and never come out. */
@@ -13,13 +14,20 @@ export interface Secrets {
 export function createSecrets(deps: {
   readonly db: Pick<Database, "tx">;
   readonly vault: Pick<Vault, "putSecret" | "listSecrets" | "deleteSecret">;
+  readonly events: Pick<SecurityEvents, "record">;
 }): Secrets {
-  const { db, vault } = deps;
+  const { db, vault, events } = deps;
   return {
     put: async (caller, name, value) => {
       requirePermission(caller, "secrets:write");
       const { tenantId, principalId } = caller;
-      return db.tx(tenantId, (tx) => vault.putSecret(tx, tenantId, name, value, principalId));
+      return db.tx(tenantId, async (tx) => {
+        const info = await vault.putSecret(tx, tenantId, name, value, principalId);
+        const target = { kind: "secret", id: name };
+        const details = { version: info.version };
+        await events.record(tx, { tenantId, type: "secret.stored", actor: caller, target, details });
+        return info;
+      });
     },
     list: async (caller) => {
       requirePermission(caller, "secrets:read");
@@ -27,7 +35,12 @@ export function createSecrets(deps: {
     },
     remove: async (caller, name) => {
       requirePermission(caller, "secrets:write");
-      await db.tx(caller.tenantId, (tx) => vault.deleteSecret(tx, caller.tenantId, name));
+      const { tenantId } = caller;
+      await db.tx(tenantId, async (tx) => {
+        await vault.deleteSecret(tx, tenantId, name);
+        const target = { kind: "secret", id: name };
+        await events.record(tx, { tenantId, type: "secret.deleted", actor: caller, target });
+      });
     },
   };
 }

@@ -12,6 +12,7 @@ import { notFound } from "./not-found.ts";
 import { canonicalUrl } from "./path-alias.ts";
 import { pipeline } from "./pipeline.ts";
 import { createRateLimits, type RateLimits } from "./rate-limit.ts";
+import { type DoorEvents, noteRefusal } from "./refusals.ts";
 import { requestIdOf } from "./request-id.ts";
 import { type RequestMetrics, useRequestLog } from "./request-log.ts";
 import type { BodyForm, Route } from "./route.ts";
@@ -27,6 +28,8 @@ export interface ServerDeps<S> {
   readonly routes: readonly Route<S>[];
   /** Whether the process can take on more work; always, when absent. */
   readonly isOverloaded?: () => boolean;
+  /** Told of what is refused, and of where each request came from; nobody, when absent. */
+  readonly events?: DoorEvents | undefined;
 }
 
 const defaultMaxRequests = 2_000;
@@ -52,7 +55,8 @@ export async function createServer<S>(deps: ServerDeps<S>): Promise<FastifyInsta
     clientErrorHandler: answerConnectionFault(deps.log),
   });
   app.decorateRequest("caller", null);
-  useFaultAnswers(app);
+  const { events } = deps;
+  useFaultAnswers(app, events && ((error, request) => noteRefusal(events, error, request)));
   ignoreBodies(app);
   useRequestLog(app, deps.metrics);
   await useHeaders(app, deps.config.corsOrigins);
@@ -88,7 +92,7 @@ function addRoutes<S>(
   useBodyForm(scope, form);
   for (const route of deps.routes) {
     if ((route.bodyForm ?? "json") !== form) continue;
-    const answer = pipeline(route, deps.services, deps.idempotency, limits);
+    const answer = pipeline(route, deps.services, deps.idempotency, { ...limits, events: deps.events });
     scope.route({
       method: route.method,
       url: route.path,

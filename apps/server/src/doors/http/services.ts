@@ -1,6 +1,7 @@
 import type { Registry } from "prom-client";
 import type { Actions } from "#act/actions";
 import type { Approvals } from "#act/approvals";
+import type { Catalogue } from "#act/catalogue";
 import type { Connectors } from "#act/connectors";
 import type { Policy } from "#act/policy";
 import type { Scheduling } from "#orchestrate/engine";
@@ -9,6 +10,7 @@ import type { Runs } from "#orchestrate/runs";
 import type { Triggers } from "#orchestrate/triggers";
 import type { Access } from "#platform/access";
 import type { Blobs } from "#platform/blobs";
+import type { SecurityEvents } from "#platform/events";
 import type { Scheduler } from "#platform/jobs";
 import type { Log } from "#sign/log";
 import type { Receipts } from "#sign/receipts";
@@ -41,15 +43,22 @@ export interface Services {
   >;
   readonly secrets: Secrets;
   readonly connectors: Pick<Connectors, "put" | "list" | "find" | "test" | "catalogue">;
+  readonly catalogue: Pick<Catalogue, "browse" | "find" | "reclassify" | "review" | "allowance" | "allow">;
   readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
   readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;
-  readonly receiptLog: Pick<Log, "checkpoint" | "tlogProof" | "exportRun">;
+  readonly receiptLog: Pick<
+    Log,
+    "checkpoint" | "tlogProof" | "exportRun" | "leaf" | "consistency" | "file" | "status"
+  >;
+  /** Whether logs are served as files to anybody, and below which URL. */
+  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
+  readonly events: Pick<SecurityEvents, "list" | "find">;
   readonly scheduling: Scheduling;
   readonly scheduler: Pick<Scheduler, "list" | "runNow">;
   readonly health: () => Promise<HealthReport>;

@@ -113,10 +113,10 @@ export class RunsInHand {
 
   /** Reads back a run that was claimed into a reserved slot, and drives it. */
   async take(run: ClaimedRun): Promise<void> {
-    this.#deps.execution.fault("engine.after-claim");
     const { db, flows, execution, onQueueWait } = this.#deps;
     let taken: RunExecution;
     try {
+      execution.fault("engine.after-claim");
       const flow = await flows.compiled(run.tenantId, run.flowHash);
       const { tenantId, id } = run;
       const awaitsSignals = flow.signals.size > 0;

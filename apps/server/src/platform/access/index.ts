@@ -1,4 +1,5 @@
 import type { Database } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import type { Clock } from "#platform/kernel";
 import { type Authenticator, createAuthenticator } from "./authenticate.ts";
 import { keyUseCases } from "./keys.ts";
@@ -40,6 +41,8 @@ export interface AccessDeps {
   /** At least 32 characters. */
   readonly jwtSecret: string;
   readonly clock: Clock;
+  /** Told of what changes who may do what; nobody, when absent. */
+  readonly events?: Pick<SecurityEvents, "record">;
 }
 
 export interface Access extends AccessService {
@@ -64,7 +67,8 @@ export interface Access extends AccessService {
 export function createAccess(deps: AccessDeps): Access {
   const sessions = createSessions(deps);
   const authenticator = createAuthenticator({ ...deps, sessions });
-  const parts: ServiceDeps = { db: deps.db, clock: deps.clock, sessions, authenticator };
+  const record = deps.events?.record ?? (async () => {});
+  const parts: ServiceDeps = { db: deps.db, clock: deps.clock, sessions, authenticator, record };
   return {
     ...tenantUseCases(parts),
     ...principalUseCases(parts),

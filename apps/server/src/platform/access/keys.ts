@@ -1,13 +1,19 @@
-import { newId, OarsError } from "#platform/kernel";
+import { formatId, newId, OarsError } from "#platform/kernel";
 import { makeApiKey } from "./api-key.ts";
-import { checkTitle, refuse, requireCovers, requirePermission } from "./domain.ts";
+import { type ApiKeyInfo, checkTitle, refuse, requireCovers, requirePermission } from "./domain.ts";
 import { principalOf } from "./principals.ts";
 import { type AccessService, pageOf, type ServiceDeps } from "./service.ts";
 import * as store from "./store.ts";
 
+/** Who the key is for; never the key. */
+const about = (key: ApiKeyInfo) => ({
+  target: { kind: "apiKey", id: formatId("apiKey", key.id) },
+  details: { principal: formatId("principal", key.principalId), prefix: key.prefix },
+});
+
 type KeyUseCases = Pick<AccessService, "issueKey" | "listKeys" | "revokeKey" | "issueToken">;
 
-export function keyUseCases({ db, clock, sessions, authenticator }: ServiceDeps): KeyUseCases {
+export function keyUseCases({ db, clock, sessions, authenticator, record }: ServiceDeps): KeyUseCases {
   return {
     issueKey: async (caller, principalId, draft = {}) => {
       requirePermission(caller, "access:write");
@@ -21,6 +27,7 @@ export function keyUseCases({ db, clock, sessions, authenticator }: ServiceDeps)
         requireCovers(caller, (await principalOf(tx, tenantId, principalId)).roles);
         const [inserted] = await store.insertKey(tx, row);
         if (!inserted) throw new Error("an insert returned no row");
+        await record(tx, { tenantId, type: "api_key.issued", actor: caller, ...about(inserted) });
         return inserted;
       });
       return { ...info, key };
@@ -44,6 +51,7 @@ export function keyUseCases({ db, clock, sessions, authenticator }: ServiceDeps)
         const [revoked] = await store.revokeKeyRow(tx, tenantId, keyId);
         if (!revoked) throw new OarsError("API_KEY_NOT_FOUND");
         tx.onCommit(() => authenticator.forget(tenantId, revoked.principalId));
+        await record(tx, { tenantId, type: "api_key.revoked", actor: caller, ...about(revoked) });
         return revoked;
       });
     },

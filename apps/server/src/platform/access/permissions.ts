@@ -19,6 +19,9 @@ export type Role = (typeof roleNames)[number];
 export type Permission =
   | "actions:read"
   | "actions:write"
+  | "actions:operate"
+  | "actions:outputs"
+  | "actions:impersonate"
   | "approvals:read"
   | "approvals:decide"
   | "receipts:read"
@@ -34,12 +37,14 @@ export type Permission =
   | "runs:signal"
   | "connections:read"
   | "connections:write"
+  | "tools:review"
   | "secrets:read"
   | "secrets:write"
   | "access:read"
   | "access:write"
   | "log:read"
   | "webhooks:read"
+  | "events:read"
   | "system:read"
   | "platform:operate";
 
@@ -59,6 +64,18 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   "actions:write": {
     about: "Propose and cancel actions.",
     roles: [...builders, "operator", "member", "agent", "service"],
+  },
+  "actions:operate": {
+    about: "Release, reject and cancel actions of others.",
+    roles: [...admins, "operator"],
+  },
+  "actions:outputs": {
+    about: "Read what actions of others gave back.",
+    roles: [...builders, "operator"],
+  },
+  "actions:impersonate": {
+    about: "Propose actions in the name of agents and for users without a delegation from them.",
+    roles: admins,
   },
   "approvals:read": { about: "Read approvals and their votes.", roles: everyone },
   "approvals:decide": {
@@ -87,6 +104,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
     roles: [...people, "agent", "service"],
   },
   "connections:write": { about: "Create and change connections.", roles: builders },
+  "tools:review": {
+    about: "Classify tools, accept changed ones, and say which the tenant may use.",
+    roles: admins,
+  },
   "secrets:read": { about: "List secrets by name; no permission shows a value.", roles: [...watchers] },
   "secrets:write": { about: "Store, replace and delete secrets.", roles: builders },
   "access:read": {
@@ -98,6 +119,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   "webhooks:read": {
     about: "Read webhooks and what they received.",
     roles: [...builders, "operator", "auditor", "service"],
+  },
+  "events:read": {
+    about: "Read security events.",
+    roles: [...admins, "operator", "auditor"],
   },
   "system:read": {
     about: "See the background jobs of the installation.",

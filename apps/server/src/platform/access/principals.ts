@@ -1,5 +1,5 @@
 import type { Db } from "#platform/db";
-import { newId, OarsError } from "#platform/kernel";
+import { formatId, newId, OarsError } from "#platform/kernel";
 import {
   checkPrincipalName,
   type Principal,
@@ -16,7 +16,7 @@ type PrincipalUseCases = Pick<
   "createPrincipal" | "updatePrincipal" | "listPrincipals" | "findPrincipal"
 >;
 
-export function principalUseCases({ db, authenticator }: ServiceDeps): PrincipalUseCases {
+export function principalUseCases({ db, authenticator, record }: ServiceDeps): PrincipalUseCases {
   return {
     createPrincipal: async (caller, draft) => {
       requirePermission(caller, "access:write");
@@ -29,6 +29,9 @@ export function principalUseCases({ db, authenticator }: ServiceDeps): Principal
         if (ownerId !== null) await principalOf(tx, tenantId, ownerId);
         const { name, kind, roles } = draft;
         await store.insertPrincipal(tx, { tenantId, id, name, kind, roles, ownerId });
+        const target = { kind: "principal", id: formatId("principal", id) };
+        const details = { name, kind, roles: [...roles] };
+        await record(tx, { tenantId, type: "principal.created", actor: caller, target, details });
         return principalOf(tx, tenantId, id);
       });
     },
@@ -39,11 +42,21 @@ export function principalUseCases({ db, authenticator }: ServiceDeps): Principal
       const { tenantId } = caller;
       return db.tx(tenantId, async (tx) => {
         await store.lockPrincipal(tx, tenantId, id);
-        requireCovers(caller, (await principalOf(tx, tenantId, id)).roles);
+        const before = await principalOf(tx, tenantId, id);
+        requireCovers(caller, before.roles);
         if (change.roles) await store.replaceRoles(tx, tenantId, id, change.roles);
         if (change.status) await store.updateStatus(tx, tenantId, id, change.status);
         tx.onCommit(() => authenticator.forget(tenantId, id));
-        return principalOf(tx, tenantId, id);
+        const after = await principalOf(tx, tenantId, id);
+        const target = { kind: "principal", id: formatId("principal", id) };
+        const details = {
+          name: after.name,
+          roles: [...after.roles],
+          rolesBefore: [...before.roles],
+          status: after.status,
+        };
+        await record(tx, { tenantId, type: "principal.changed", actor: caller, target, details });
+        return after;
       });
     },
     listPrincipals: async (caller, { limit, before = null }) => {

@@ -1,4 +1,5 @@
 import type { Database } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import type { Clock } from "#platform/kernel";
 import type { Authenticator } from "./authenticate.ts";
 import type { ApiKeyInfo, Caller, Principal, PrincipalKind, PrincipalStatus, Tenant } from "./domain.ts";
@@ -80,6 +81,7 @@ export interface ServiceDeps {
   readonly clock: Clock;
   readonly sessions: Sessions;
   readonly authenticator: Authenticator;
+  readonly record: SecurityEvents["record"];
 }
 
 export const pageOf = <T>(rows: readonly T[], limit: number): PageOf<T> => ({

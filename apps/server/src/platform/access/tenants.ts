@@ -1,5 +1,5 @@
 import type { Tx } from "#platform/db";
-import { newId, OarsError } from "#platform/kernel";
+import { formatId, newId, OarsError } from "#platform/kernel";
 import { makeApiKey } from "./api-key.ts";
 import { checkTitle, requirePermission } from "./domain.ts";
 import type { AccessService, NewTenant, ServiceDeps } from "./service.ts";
@@ -8,7 +8,7 @@ import { claimInstallation, findInstallation, insertTenant, listTenants } from "
 
 type TenantUseCases = Pick<AccessService, "bootstrap" | "createTenant" | "listTenants" | "findTenant">;
 
-export function tenantUseCases({ db }: ServiceDeps): TenantUseCases {
+export function tenantUseCases({ db, record }: ServiceDeps): TenantUseCases {
   return {
     bootstrap: async (name) => {
       checkTitle(name);
@@ -25,7 +25,12 @@ export function tenantUseCases({ db }: ServiceDeps): TenantUseCases {
     createTenant: async (caller, name) => {
       requirePermission(caller, "platform:operate");
       checkTitle(name);
-      return db.system.tx((tx) => foundTenant(tx, newId(), name, ["admin"]));
+      return db.system.tx(async (tx) => {
+        const made = await foundTenant(tx, newId(), name, ["admin"]);
+        const target = { kind: "tenant", id: formatId("tenant", made.tenantId) };
+        await record(tx, { tenantId: caller.tenantId, type: "tenant.created", actor: caller, target });
+        return made;
+      });
     },
     listTenants: async (caller) => {
       requirePermission(caller, "platform:operate");

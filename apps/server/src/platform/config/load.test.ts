@@ -37,9 +37,11 @@ describe("loadConfig", () => {
       store: { kind: "pglite", dataDir: ".oars" },
       keys: { dataEncryption: null, jwt: null },
       logOrigin: "127.0.0.1:8080",
+      logPublic: true,
       egressAllow: [],
       egressHosts: [],
       allowedTools: [],
+      policyReplayRequired: false,
       warnings: [],
     });
   });

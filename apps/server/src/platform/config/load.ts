@@ -63,6 +63,7 @@ export interface Config {
     readonly runs: number | null;
     readonly actions: number | null;
     readonly receipts: number | null;
+    readonly events: number | null;
   };
   readonly egressAllow: readonly string[];
   readonly egressHosts: readonly {
@@ -71,7 +72,11 @@ export interface Config {
     readonly port: number | null;
   }[];
   readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
+  /** Whether drafts need a replay before they are published, where a tenant has not said. */
+  readonly policyReplayRequired: boolean;
   readonly logOrigin: string;
+  /** Whether anybody may read logs as files. */
+  readonly logPublic: boolean;
   /** Legal, but to be said at start. */
   readonly warnings: readonly string[];
 }
@@ -264,11 +269,14 @@ function assemble(v: Values, warnings: readonly string[]): Config {
       runs: v.OARS_RETENTION_RUNS,
       actions: v.OARS_RETENTION_ACTIONS,
       receipts: v.OARS_RETENTION_RECEIPTS,
+      events: v.OARS_RETENTION_EVENTS,
     },
     egressAllow: v.OARS_EGRESS_ALLOW,
     egressHosts: v.OARS_EGRESS_HOSTS,
     allowedTools: v.OARS_ALLOWED_TOOLS,
+    policyReplayRequired: v.OARS_POLICY_REPLAY_REQUIRED,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
+    logPublic: v.OARS_LOG_PUBLIC,
     warnings,
   };
 }

@@ -8,7 +8,7 @@ import * as read from "./readers.ts";
 export type Preset = "development" | "production";
 
 export interface Variable<T> {
-  readonly group: "Process" | "HTTP" | "Store" | "Secrets" | "Limits" | "Network" | "Log";
+  readonly group: "Process" | "HTTP" | "Store" | "Secrets" | "Limits" | "Network" | "Policy" | "Log";
   readonly reader: read.Reader<T>;
   /** The text that stands in when nothing is set; null where there is none. */
   readonly preset: Readonly<Record<Preset, string | null>>;
@@ -204,6 +204,11 @@ export const variables = {
       "How long receipts can be read. Their hashes and the signed checkpoints stay for ever, so a copy that somebody kept can be verified.",
   }),
 
+  OARS_RETENTION_EVENTS: always(read.keeping, "400d", {
+    group: "Store",
+    description: "How long security events are kept. Whole months are dropped.",
+  }),
+
   OARS_DATA_ENCRYPTION_KEY: sometimes(
     read.key32,
     "made once and kept in the data directory; production must set it",
@@ -264,6 +269,12 @@ export const variables = {
       "Tools that may be used, as a connector (`slack`), an operation (`http.request`), or of one connection (`wms/*`, `wms/http.request`); empty: all. An entry `tenant_…=wms/*` is one tenant's own, and a tenant with entries of its own is held to those alone.",
   }),
 
+  OARS_POLICY_REPLAY_REQUIRED: always(read.yesOrNo, "false", {
+    group: "Policy",
+    description:
+      "Whether a draft must have been replayed over recent decisions before it takes the place of the policy in force. A tenant may say otherwise for itself.",
+  }),
+
   OARS_LOG_ORIGIN: sometimes(
     read.text("a name without spaces or `+`, such as `oars.example.com`", /^[^\s+]{1,200}$/),
     "the host of the public URL",
@@ -273,6 +284,11 @@ export const variables = {
         "The name under which receipt logs are signed. Verifiers pin it: choose it once and never change it.",
     },
   ),
+  OARS_LOG_PUBLIC: always(read.yesOrNo, "true", {
+    group: "Log",
+    description:
+      "Whether anybody may read the logs' tiles and checkpoints below `/log/`. They hold hashes alone, but their growth shows how busy a tenant is.",
+  }),
 } as const;
 
 export type VariableName = keyof typeof variables;

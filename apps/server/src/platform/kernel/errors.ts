@@ -81,6 +81,8 @@ export const errorCatalogue = {
   SECRET_UNREADABLE: spec(500, "never", "Secret {name} cannot be decrypted with the configured key."),
   VAULT_KEY_INVALID: spec(500, "never", "The vault key must be 32 bytes in base64 or hex."),
 
+  EVENT_NOT_FOUND: spec(404, "never", "There is no such security event."),
+
   NET_ADDRESS_FORBIDDEN: spec(422, "never", "{host} resolves to an address that is not allowed: {address}."),
   NET_EGRESS_FORBIDDEN: spec(
     422,
@@ -100,6 +102,7 @@ export const errorCatalogue = {
 
   CONNECTION_NOT_FOUND: spec(404, "never", "There is no connection named {name}."),
   CONNECTION_INVALID: spec(422, "never", "The connection is not valid; see `errors`."),
+  TOOL_NOT_FOUND: spec(404, "never", "There is no tool named {name}; list the tools to see their names."),
   TOOL_NOT_ALLOWED: spec(403, "never", "{tool} is not among the tools that this tenant may use."),
   CONNECTOR_UNKNOWN: spec(422, "never", "There is no connector {connector}; choose one of {connectors}."),
 
@@ -218,6 +221,18 @@ export const errorCatalogue = {
 
   RECEIPT_NOT_FOUND: spec(404, "never", "There is no such receipt."),
   RECEIPT_NOT_LOGGED: spec(409, "after", "The receipt is not in the log yet; wait {seconds} s."),
+
+  LOG_FILE_NOT_FOUND: spec(404, "never", "The log has no such file."),
+  LOG_ENTRIES_RETIRED: spec(
+    410,
+    "never",
+    "Receipts of this bundle are past their retention; their hashes are in tile/0 and stay.",
+  ),
+  LOG_SIZE_UNKNOWN: spec(
+    422,
+    "never",
+    "The log has {size} leaves; ask for sizes up to that, the smaller one first.",
+  ),
 
   BLOB_NOT_FOUND: spec(404, "never", "The run has no payload {digest}."),
 

@@ -29,6 +29,10 @@ export const idPrefixes = {
   delivery: "dlv",
   request: "req",
   incident: "inc",
+  event: "evt",
+  alert: "alr",
+  target: "tgt",
+  deadLetter: "dlq",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

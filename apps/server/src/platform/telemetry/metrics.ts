@@ -56,6 +56,10 @@ export function createMetrics(registry: Registry) {
     commitRefused: make.counter("oars_commit_refused_total", "Write sets refused by a fence"),
     receipts: make.counters("oars_receipts_total", "Receipts signed, by type", ["type"]),
     logUnsequenced: make.gauge("oars_log_unsequenced", "Receipts that wait for their place in the log"),
+    logRefused: make.gauge(
+      "oars_log_refused",
+      "Logs that this process refuses to sign, because the stored tree differs from what was signed",
+    ),
     invariantViolations: make.counters(
       "oars_invariant_violations_total",
       "Runs found in a state that should not be, and repaired",

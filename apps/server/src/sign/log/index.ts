@@ -1,1 +1,4 @@
-export { createLog, type InclusionProof, type Log, type LogDeps, type Show } from "./service.ts";
+export type { LogFile } from "./files.ts";
+export type { InclusionProof, ProvenGrowth, ProvenLeaf } from "./proofs.ts";
+export { createLog, type Log, type LogDeps, type Show } from "./service.ts";
+export type { LogStatus } from "./status.ts";

@@ -19,6 +19,8 @@ interface House {
   readonly receipts: Receipts;
   readonly log: Log;
   readonly lines: string[];
+  /** Numbers of refused logs, as they were told. */
+  readonly refused: number[];
 }
 
 /** What one process has: its own caches, keys read from the database. */
@@ -26,9 +28,17 @@ function houseOver(db: Database): House {
   const lines: string[] = [];
   const vault = createVault({ db, kek });
   const write = { write: (line: string): void => void lines.push(line) };
-  const log = createLog({ db, vault, origin, clock: systemClock, log: pino({}, write) });
+  const refused: number[] = [];
+  const log = createLog({
+    db,
+    vault,
+    origin,
+    clock: systemClock,
+    log: pino({}, write),
+    onRefused: (logs) => refused.push(logs),
+  });
   const receipts = createReceipts({ db, vault, origin, clock: systemClock, onAdded: log.wake });
-  return { receipts, log, lines };
+  return { receipts, log, lines, refused };
 }
 
 async function addMany(
@@ -143,11 +153,21 @@ describe.each(drivers)("log on %s", (driver) => {
     const { receipts, log } = houseOver(db());
     await addMany(db(), receipts, tenantId, 260);
     await log.sequenceNow(tenantId);
-    expect(await log.tile(tenantId, { level: 0, index: 0, width: 256 })).toHaveLength(8192);
-    expect(await log.tile(tenantId, { level: 0, index: 1, width: 4 })).toHaveLength(128);
-    expect(await log.tile(tenantId, { level: 1, index: 0, width: 1 })).toHaveLength(32);
-    expect(await log.tile(tenantId, { level: 0, index: 1, width: 5 })).toBeUndefined();
-    expect(await log.tile(tenantId, { level: 0, index: 2, width: 1 })).toBeUndefined();
+    const bytes = async (path: string) => (await log.file(tenantId, path))?.body.length;
+    expect(await bytes("tile/0/000")).toBe(8192);
+    expect(await bytes("tile/0/001.p/4")).toBe(128);
+    expect(await bytes("tile/1/000.p/1")).toBe(32);
+    expect(await bytes("tile/entries/000")).toBe(256 * 35);
+    expect(await bytes("tile/entries/001.p/4")).toBe(4 * 35);
+    for (const path of [
+      "tile/0/001.p/5",
+      "tile/0/001",
+      "tile/0/002.p/1",
+      "tile/0/0",
+      "tile/entries/002",
+      "../x",
+    ])
+      expect(await bytes(path), path).toBeUndefined();
   });
 
   it("takes more receipts than one head may add in several heads", async () => {
@@ -208,6 +228,7 @@ describe.each(drivers)("log on %s", (driver) => {
     restarted.log.wake(tenantId);
     await restarted.log.stop();
     expect(restarted.lines.join("")).toContain("no head is signed");
+    expect(restarted.refused).toEqual([1]);
     const [head] = await db().system.query(
       sql`select max(size) as size from log_checkpoint where tenant_id = ${tenantId}`,
     );

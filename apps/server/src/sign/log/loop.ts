@@ -5,7 +5,7 @@
  */
 import { formatId } from "#platform/kernel";
 import type { Logger } from "#platform/telemetry";
-import type { Sequencer } from "./sequencer.ts";
+import type { Sequenced, Sequencer } from "./sequencer.ts";
 
 export interface SequencerLoop {
   start(): void;
@@ -20,7 +20,15 @@ const pollMs = 5000;
 const refusedMs = 60_000;
 const failedMs = 5_000;
 
-export function createSequencerLoop(sequencer: Sequencer, log: Logger): SequencerLoop {
+export interface LoopDeps {
+  readonly sequencer: Sequencer;
+  readonly log: Logger;
+  /** Told how many logs this process refuses to sign, whenever that changes. */
+  readonly onRefused?: (logs: number) => void;
+}
+
+export function createSequencerLoop({ sequencer, log, onRefused }: LoopDeps): SequencerLoop {
+  const refused = new Set<string>();
   const woken = new Set<string>();
   /** When a tenant may be sequenced again. */
   const resting = new Map<string, number>();
@@ -34,6 +42,13 @@ export function createSequencerLoop(sequencer: Sequencer, log: Logger): Sequence
     log.error({ tenantId: formatId("tenant", tenantId), ...about }, message);
   };
 
+  const noteRefusal = (tenantId: string, state: Sequenced["state"]): void => {
+    const before = refused.size;
+    if (state === "refused") refused.add(tenantId);
+    else if (state !== "busy") refused.delete(tenantId);
+    if (refused.size !== before) onRefused?.(refused.size);
+  };
+
   const sequenceOne = async (tenantId: string): Promise<void> => {
     if ((resting.get(tenantId) ?? 0) > Date.now()) return;
     resting.delete(tenantId);
@@ -41,6 +56,7 @@ export function createSequencerLoop(sequencer: Sequencer, log: Logger): Sequence
       const result = await sequencer.sequence(tenantId);
       more = result.state === "signed" && result.more;
       if (result.state === "busy") woken.add(tenantId);
+      noteRefusal(tenantId, result.state);
       if (result.state === "refused") {
         const message =
           "log refused: its tree differs from what was signed; no head is signed until an operator repairs it";

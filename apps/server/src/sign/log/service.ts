@@ -1,34 +1,24 @@
-import {
-  bundleFormat,
-  formatSdJwt,
-  formatTlogProof,
-  type Hash,
-  type ReceiptBundle,
-  type TileId,
-  tileKey,
-  tileWidthAt,
-} from "@oars/receipts";
-import type { Database, Db } from "#platform/db";
-import { type Clock, formatId, OarsError } from "#platform/kernel";
+import { bundleFormat, formatSdJwt, formatTlogProof, type ReceiptBundle } from "@oars/receipts";
+import type { Database } from "#platform/db";
+import { type Clock, formatId } from "#platform/kernel";
 import type { Logger } from "#platform/telemetry";
 import type { Vault } from "#platform/vault";
-import {
-  createSigners,
-  findReceipt,
-  listRunReceipts,
-  openDisclosures,
-  type StoredReceipt,
-} from "#sign/receipts";
+import { createSigners, openDisclosures, type StoredReceipt } from "#sign/receipts";
+import { type LogFile, readLogFile } from "./files.ts";
 import { createSequencerLoop } from "./loop.ts";
+import {
+  headOf,
+  type InclusionProof,
+  notLogged,
+  type ProvenGrowth,
+  type ProvenLeaf,
+  proveGrowth,
+  proveLeaf,
+  proveOne,
+  proveRun,
+} from "./proofs.ts";
 import { createSequencer } from "./sequencer.ts";
-import { findHead, type Head, listIndexes } from "./store.ts";
-import { loadTiles, proveConsistency, proveLeaves } from "./tree.ts";
-
-export interface InclusionProof {
-  readonly index: number;
-  readonly size: number;
-  readonly hashes: readonly Hash[];
-}
+import { type LogStatus, readStatus } from "./status.ts";
 
 /** Whether exported receipts show their sensitive members; they do not unless asked. */
 export interface Show {
@@ -52,14 +42,16 @@ export interface Log {
   tlogProof(tenantId: string, receiptId: string, show?: Show): Promise<string>;
   /** All receipts of a run with proofs against one checkpoint. Waits up to 2 s for the log. */
   exportRun(tenantId: string, runId: string, show?: Show): Promise<ReceiptBundle>;
-  /** Proof that the log of `to` leaves (newest when left out) extends the log of `from`. */
-  consistency(
-    tenantId: string,
-    from: number,
-    to?: number,
-  ): Promise<{ from: number; to: number; hashes: Hash[] }>;
-  /** A C2SP tile of `width` hashes, or undefined when the newest checkpoint does not reach that far. */
-  tile(tenantId: string, tile: TileId & { readonly width: number }): Promise<Uint8Array | undefined>;
+  /** The leaf of a receipt with its proof against the newest checkpoint. Throws like `proof`. */
+  leaf(tenantId: string, receiptId: string): Promise<ProvenLeaf>;
+  /**
+   * Proof that the log of `to` leaves (newest when left out) extends the log of `from`. Throws LOG_SIZE_UNKNOWN,
+   * and RECEIPT_NOT_LOGGED while the log is empty.
+   */
+  consistency(tenantId: string, from: number, to?: number): Promise<ProvenGrowth>;
+  /** A file of the log; undefined when the newest checkpoint does not reach that far. Throws LOG_ENTRIES_RETIRED. */
+  file(tenantId: string, path: string): Promise<LogFile | undefined>;
+  status(tenantId: string): Promise<LogStatus>;
 }
 
 export interface LogDeps {
@@ -71,15 +63,17 @@ export interface LogDeps {
   readonly logOrigin?: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told how many logs this process refuses to sign, whenever that changes. */
+  readonly onRefused?: (logs: number) => void;
 }
 
 const waitMs = 2000;
-const notLogged = (): OarsError => new OarsError("RECEIPT_NOT_LOGGED", { seconds: 1 });
 
 export function createLog(deps: LogDeps): Log {
   const { db, vault } = deps;
-  const sequencer = createSequencer({ db, signers: createSigners(deps) });
-  const loop = createSequencerLoop(sequencer, deps.log);
+  const signers = createSigners(deps);
+  const sequencer = createSequencer({ db, signers });
+  const loop = createSequencerLoop({ ...deps, sequencer });
 
   const sequenceNow = async (tenantId: string): Promise<void> => {
     const deadline = performance.now() + waitMs;
@@ -126,60 +120,12 @@ export function createLog(deps: LogDeps): Log {
         items,
       };
     },
-    consistency: (tenantId, from, to) =>
-      db.read(tenantId, async (tx) => {
-        const size = to ?? (await headOf(tx, tenantId)).size;
-        return { from, to: size, hashes: await proveConsistency(tx, tenantId, from, size) };
-      }),
-    tile: (tenantId, tile) =>
-      db.read(tenantId, async (tx) => {
-        const { size } = await headOf(tx, tenantId);
-        if (tile.width < 1 || tile.width > tileWidthAt(tile, size)) return undefined;
-        const hashes = (await loadTiles(tx, tenantId, [tile])).get(tileKey(tile));
-        return hashes?.subarray(0, tile.width * 32);
-      }),
+    leaf: (tenantId, receiptId) => db.read(tenantId, (tx) => proveLeaf(tx, tenantId, receiptId)),
+    consistency: (tenantId, from, to) => db.read(tenantId, (tx) => proveGrowth(tx, tenantId, from, to)),
+    file: (tenantId, path) => db.read(tenantId, (tx) => readLogFile(tx, tenantId, path)),
+    status: async (tenantId) => {
+      const { origin } = await signers.get(tenantId);
+      return db.read(tenantId, (tx) => readStatus(tx, tenantId, origin));
+    },
   };
-}
-
-async function headOf(db: Db, tenantId: string): Promise<Head> {
-  const head = await findHead(db, tenantId);
-  if (!head) throw notLogged();
-  return head;
-}
-
-interface Proven {
-  readonly receipt: StoredReceipt;
-  readonly head: Head;
-  readonly proof: InclusionProof;
-}
-
-async function proveOne(db: Db, tenantId: string, receiptId: string): Promise<Proven> {
-  const [receipt] = await findReceipt(db, tenantId, receiptId);
-  if (!receipt) throw new OarsError("RECEIPT_NOT_FOUND");
-  const [proven] = await proveAll(db, tenantId, [receipt]);
-  if (!proven) throw notLogged();
-  return proven;
-}
-
-const proveRun = async (db: Db, tenantId: string, runId: string): Promise<Proven[]> =>
-  proveAll(db, tenantId, await listRunReceipts(db, tenantId, runId));
-
-/** The head is read before the places, so a leaf sequenced in between lies outside it: RECEIPT_NOT_LOGGED. */
-async function proveAll(db: Db, tenantId: string, receipts: readonly StoredReceipt[]): Promise<Proven[]> {
-  if (receipts.length === 0) return [];
-  const head = await headOf(db, tenantId);
-  const rows = await listIndexes(
-    db,
-    tenantId,
-    receipts.map(({ id }) => id),
-  );
-  const places = new Map(rows.map(({ receiptId, index }) => [receiptId, index]));
-  const indexes = receipts.map(({ id }) => places.get(id) ?? head.size);
-  if (indexes.some((index) => index >= head.size)) throw notLogged();
-  const proofs = await proveLeaves(db, tenantId, head.size, indexes);
-  return receipts.map((receipt, i) => ({
-    receipt,
-    head,
-    proof: { index: indexes[i] ?? 0, size: head.size, hashes: proofs[i] ?? [] }, // one index and proof per receipt
-  }));
 }

@@ -51,12 +51,14 @@ export interface Head {
   readonly root: Uint8Array;
   /** The signed checkpoint. */
   readonly note: string;
+  readonly at: Date;
 }
 
 /** The newest head, if the log has one. */
 export async function findHead(db: Db, tenantId: string): Promise<Head | undefined> {
   const rows = await db.query<Head>(sql`/* log.find_head */
-    select size, root, note from log_checkpoint where tenant_id = ${tenantId} order by size desc limit 1`);
+    select size, root, note, created_at as "at" from log_checkpoint
+    where tenant_id = ${tenantId} order by size desc limit 1`);
   return rows[0];
 }
 
@@ -82,6 +84,17 @@ export const listLeafHashes = (
     select leaf_hash as "leafHash" from log_leaf
     where tenant_id = ${tenantId} and leaf_index >= ${from} and leaf_index < ${to} order by leaf_index`);
 
+/** Which receipts the leaves [from, to) are, in order. */
+export const listReceiptIds = (
+  db: Db,
+  tenantId: string,
+  from: number,
+  to: number,
+): Promise<{ receiptId: string }[]> =>
+  db.query(sql`/* log.list_receipt_ids */
+    select receipt_id as "receiptId" from log_leaf
+    where tenant_id = ${tenantId} and leaf_index >= ${from} and leaf_index < ${to} order by leaf_index`);
+
 /** Places of receipts in the log; those that wait have none. */
 export const listIndexes = (
   db: Db,
@@ -92,3 +105,15 @@ export const listIndexes = (
     select l.receipt_id as "receiptId", l.leaf_index as "index"
     from jsonb_array_elements_text(${JSON.stringify(receiptIds)}::jsonb) as w(id)
     join log_leaf l on l.tenant_id = ${tenantId} and l.receipt_id = w.id::uuid`);
+
+/** Where a receipt is in the log. */
+export async function findLeaf(
+  db: Db,
+  tenantId: string,
+  receiptId: string,
+): Promise<{ index: number; leafHash: Uint8Array } | undefined> {
+  const [row] = await db.query<{ index: number; leafHash: Uint8Array }>(sql`/* log.find_leaf */
+    select leaf_index as "index", leaf_hash as "leafHash" from log_leaf
+    where tenant_id = ${tenantId} and receipt_id = ${receiptId}`);
+  return row;
+}

@@ -1,6 +1,7 @@
 export { openDisclosures } from "./disclosures.ts";
 export type { ListFilter, ListPage, PublicJwk, StoredReceipt, TrustDocument, TrustKey } from "./domain.ts";
 export type { DraftPrincipal, ReceiptDraft } from "./draft.ts";
+export { countPendingOf, listEntries } from "./entries.ts";
 export { type ReceiptRetirement, retireReceipts } from "./retention.ts";
 export { type Added, createReceipts, type Receipts, type ReceiptsDeps } from "./service.ts";
 export { createSigners, type Signer, type Signers, type TenantSigners } from "./signers.ts";
