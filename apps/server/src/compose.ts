@@ -353,7 +353,15 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 
 type Background = Pick<
   Rooms,
-  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "rehearsals" | "pressure"
+  | "db"
+  | "approvals"
+  | "idempotency"
+  | "outbox"
+  | "receipts"
+  | "engine"
+  | "actions"
+  | "rehearsals"
+  | "pressure"
 >;
 
 const soonIf = (more: boolean): number | null => (more ? 0 : null);

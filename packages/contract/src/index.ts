@@ -11,6 +11,8 @@ export * from "./id.ts";
 export * from "./log.ts";
 export * from "./page.ts";
 export * from "./policy.ts";
+export * from "./policy-grant.ts";
+export * from "./policy-rehearsal.ts";
 export * from "./principal.ts";
 export * from "./problem.ts";
 export * from "./receipt.ts";

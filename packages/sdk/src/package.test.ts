@@ -47,7 +47,7 @@ describe("the exports", () => {
         "secrets: put list delete",
         "connections: put list get test connectors",
         "tools: list get classify review allowance allow",
-        "policies: validate create list get publish",
+        "policies: validate create list get publish rollback diff schema simulate explain importRules startReplay listReplays getReplay waitReplay settings setSettings setShadow differences grant listGrants revokeGrant",
         "flows: schema validate publish list get",
         "runs: start get list items retry skip editOutput abort pause resume rerun replay bulk signal signals payload events eventList wait",
         "gates: list get answer",

@@ -5,10 +5,12 @@ import { connectionRoutes } from "./connection-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
+import { grantRoutes } from "./grant-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
+import { rehearsalRoutes } from "./rehearsal-routes.ts";
 import { runCommandRoutes } from "./run-command-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
@@ -24,6 +26,8 @@ export const routes: readonly ServiceRoute[] = [
   ...connectionRoutes,
   ...toolRoutes,
   ...policyRoutes,
+  ...grantRoutes,
+  ...rehearsalRoutes,
   ...flowRoutes,
   ...runRoutes,
   ...blobRoutes,

@@ -4,6 +4,7 @@ import type { Approvals } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
 import type { Connectors } from "#act/connectors";
 import type { Policy } from "#act/policy";
+import type { Rehearsals } from "#act/rehearsals";
 import type { Scheduling } from "#orchestrate/engine";
 import type { Flows } from "#orchestrate/flows";
 import type { Runs } from "#orchestrate/runs";
@@ -44,7 +45,28 @@ export interface Services {
   readonly secrets: Secrets;
   readonly connectors: Pick<Connectors, "put" | "list" | "find" | "test" | "catalogue">;
   readonly catalogue: Pick<Catalogue, "browse" | "find" | "reclassify" | "review" | "allowance" | "allow">;
-  readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
+  readonly policy: Pick<
+    Policy,
+    | "check"
+    | "createVersion"
+    | "importRules"
+    | "list"
+    | "find"
+    | "diff"
+    | "schema"
+    | "publish"
+    | "rollback"
+    | "settings"
+    | "setShadow"
+    | "setReplayRequired"
+    | "grant"
+    | "revokeGrant"
+    | "listGrants"
+  >;
+  readonly rehearsals: Pick<
+    Rehearsals,
+    "simulate" | "explain" | "replay" | "findReplay" | "listReplays" | "differences"
+  >;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
