@@ -53,7 +53,7 @@ function policiesOf({ cedar }: BundleSource): Texts {
     cutPolicies(cedar).policies.map(({ text }) => {
       const bare = text.replaceAll(commentOrString, (found) => (found.startsWith("/") ? " " : found));
       const [, quoted = '""'] = /@id\s*\(\s*("(?:[^"\\]|\\.)*")/s.exec(bare) ?? [];
-      const words = bare.match(/"(?:[^"\\]|\\.)*"|[^\s"]+/gs) ?? [];
+      const words = bare.match(/"(?:[^"\\]|\\.)*"|\w+|[^\s\w]/gs) ?? [];
       return [JSON.parse(quoted) as string, { text, digest: digestOf(words) }] as const; // ids are letters and dots
     }),
   );

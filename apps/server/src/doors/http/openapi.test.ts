@@ -77,6 +77,7 @@ describe("the route table", () => {
       "/v1/auth/token", // a token more does no harm
       "/v1/connections/:name/test", // changes nothing, there or here
       "/v1/policies/validate",
+      "/v1/policies/simulate", // stores nothing
       "/v1/flows/validate",
       "/v1/receipts/verify",
       "/api/webhook/:slug", // has its webhook-id
