@@ -8,6 +8,7 @@ import { addFlow } from "./commands/flow.ts";
 import { addGate } from "./commands/gate.ts";
 import { addHealth } from "./commands/health.ts";
 import { addJob } from "./commands/job.ts";
+import { addKey } from "./commands/key.ts";
 import { addLog } from "./commands/log.ts";
 import { addLogin } from "./commands/login.ts";
 import { addPolicy } from "./commands/policy.ts";
@@ -49,6 +50,7 @@ export function createProgram(host: CommandHost): Command {
     addAction,
     addReceipts,
     addLog,
+    addKey,
     addVerify,
     addPrincipal,
     addJob,

@@ -41,19 +41,15 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
-import { createLog, type Log } from "#sign/log";
-import { createReceipts, type Receipts } from "#sign/receipts";
 import { composePolicy, composeRehearsals } from "./compose-policy.ts";
+import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms {
+export interface Rooms extends SignRooms {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
-  readonly receipts: Receipts;
-  readonly log: Log;
-  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly rehearsals: Rehearsals;
   readonly approvals: Approvals;
@@ -108,7 +104,6 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const db =
     options.db ?? (await openStore(options, workerId, (error) => onError(error, "database connection")));
   const clock = systemClock;
-  const origin = config.http.publicUrl;
   const blobs = createBlobs({ db });
   const events = createSecurityEvents({ db, onError });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
@@ -120,33 +115,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     fault,
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
-  const { logOrigin } = config;
-  const receiptLog = createLog({
-    db,
-    vault,
-    origin,
-    logOrigin,
-    clock,
-    log,
-    onRefused: (logs) => metrics.logRefused.set(logs),
-  });
-  const receipts = createReceipts({
-    db,
-    vault,
-    origin,
-    logOrigin,
-    clock,
-    onAdded: (tenantId, type) => {
-      receiptLog.wake(tenantId);
-      metrics.receipts.with(type).inc();
-    },
-  });
   const dialer = createDialer({
     allow: config.egressAllow,
     maxResponseBytes: 10 * 1024 * 1024,
     connectTimeoutMs: 5_000,
     egress: config.egressHosts,
   });
+  const sign = composeSign({ db, vault, config, clock, dialer, telemetry });
+  const { receipts } = sign;
 
   const connectors: Connectors = createConnectors({
     db,
@@ -278,11 +254,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const scheduler = createScheduler({
     db,
     workerId,
-    jobs: installationJobs({
-      ...rooms,
-      sweepInvariants,
-      retire: () => retire({ db, keep: config.retention, log }),
-    }),
+    jobs: [
+      ...installationJobs({
+        ...rooms,
+        sweepInvariants,
+        retire: () => retire({ db, keep: config.retention, log }),
+      }),
+      ...sign.jobs,
+    ],
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
@@ -297,8 +276,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
     access,
     idempotency,
     receipts,
-    log: receiptLog,
-    logFiles: { public: config.logPublic, baseUrl: origin },
+    log: sign.log,
+    interop: sign.interop,
+    logFiles: sign.logFiles,
+    signingKeys: sign.signingKeys,
     policy,
     rehearsals,
     approvals,
@@ -318,7 +299,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     pressure,
     start: async ({ worker } = { worker: true }) => {
       await workers.start();
-      receiptLog.start();
+      await sign.start();
       await triggers.start();
       await engine.start({ worker });
       if (!worker) return;
@@ -338,7 +319,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await rehearsals.stop();
       await policy.close();
       await workers.stop();
-      await receiptLog.stop();
+      await sign.stop();
       await access.close();
       await events.close();
       await dialer.close();

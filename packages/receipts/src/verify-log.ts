@@ -8,7 +8,7 @@ import { verifyConsistency, verifyInclusion } from "./merkle-verify.ts";
 import { verifyNote } from "./note.ts";
 import { absent, type Check, failed, ok, undecidable } from "./report.ts";
 import type { TlogProof } from "./tlog-proof.ts";
-import type { TrustedTenant } from "./trust.ts";
+import { lateCheckpoint, type TrustedTenant } from "./trust.ts";
 
 export interface EarlierCheckpoint {
   readonly checkpoint: string;
@@ -136,7 +136,13 @@ async function judge(text: string, tenant: TrustedTenant | undefined, crypto: Ve
       signature: undecidable("no trusted log key signed the checkpoint"),
       ignored: verdict.ignored,
     };
-  return { head, signature: ok(`log ${head.origin}, ${head.size} receipts`), ignored: verdict.ignored };
+  const signers = tenant.logKeys.filter((key) => verdict.by.some(({ id }) => id === key.id));
+  const late = signers.map((key) => lateCheckpoint(key, head.size));
+  const [why] = late;
+  const counts = late.includes(undefined); // one key that still counts is enough while another ends
+  const signature =
+    counts || why === undefined ? ok(`log ${head.origin}, ${head.size} receipts`) : undecidable(why);
+  return { head, signature, ignored: verdict.ignored };
 }
 
 function checkInclusion(jws: string, proof: TlogProof, head: Checkpoint, crypto: VerifyCrypto): Check {

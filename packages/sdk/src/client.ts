@@ -5,11 +5,13 @@ import { createConnections, createSecrets } from "./connections.ts";
 import { createFlows } from "./flows.ts";
 import { createGates } from "./gates.ts";
 import { createHealth } from "./health.ts";
+import { createKeys } from "./keys.ts";
 import { createLog } from "./log.ts";
 import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
 import { createScheduling } from "./scheduling.ts";
+import { createSecurityEvents } from "./security-events.ts";
 import { createSystem } from "./system.ts";
 import { createTools } from "./tools.ts";
 import { createTransport, type TransportConfig } from "./transport.ts";
@@ -52,6 +54,8 @@ export function createClient(options: ClientOptions) {
     receipts: createReceipts(transport),
     trust: createTrust(transport),
     log: createLog(transport),
+    keys: createKeys(transport),
+    securityEvents: createSecurityEvents(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),

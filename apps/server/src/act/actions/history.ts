@@ -1,12 +1,12 @@
 /** Actions as policies look back on them: what counters are made from, and what a replay asks again. */
 import type { ActionHistory, CountedAction, CountedGroup } from "#act/policy";
 import { type Database, type Db, nothing, type Sql, sql } from "#platform/db";
-import { firstIdAt } from "#platform/kernel";
+import { idAt } from "#platform/kernel";
 
 const counted = sql`a.decision ->> 'effect' in ('allow', 'require_approval')`;
 
 /** Ids are made when an action is proposed, so a range of ids is a range of time. */
-const from = (at: number): Sql => sql`a.id >= ${firstIdAt(at)}::uuid`;
+const from = (at: number): Sql => sql`a.id >= ${idAt(at)}::uuid`;
 
 export function createActionHistory(db: Database): ActionHistory {
   return {
@@ -17,7 +17,7 @@ export function createActionHistory(db: Database): ActionHistory {
           with part as (
             select a.principal_id, a.tool, a.verb, a.facts,
               floor(extract(epoch from a.created_at) * 1000 / ${partMs}::float8) * ${partMs}::float8 as at
-            from action a where a.tenant_id = ${tenantId}::uuid and ${from(range.from)} and a.id < ${firstIdAt(range.before)}::uuid
+            from action a where a.tenant_id = ${tenantId}::uuid and ${from(range.from)} and a.id < ${idAt(range.before)}::uuid
               and ${counted}
           ), calls as (
             select p.principal_id, p.tool, p.verb, p.at, count(*)::int as calls from part p group by 1, 2, 3, 4

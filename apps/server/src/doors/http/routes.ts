@@ -6,12 +6,14 @@ import { eventRoutes } from "./event-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
 import { grantRoutes } from "./grant-routes.ts";
+import { keyRoutes } from "./key-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
 import { rehearsalRoutes } from "./rehearsal-routes.ts";
 import { runCommandRoutes } from "./run-command-routes.ts";
+import { runGlanceRoutes } from "./run-glance-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
 import type { ServiceRoute } from "./services.ts";
@@ -30,6 +32,7 @@ export const routes: readonly ServiceRoute[] = [
   ...rehearsalRoutes,
   ...flowRoutes,
   ...runRoutes,
+  ...runGlanceRoutes,
   ...blobRoutes,
   ...runCommandRoutes,
   ...gateRoutes,
@@ -37,6 +40,7 @@ export const routes: readonly ServiceRoute[] = [
   ...approvalRoutes,
   ...receiptRoutes,
   ...logRoutes,
+  ...keyRoutes,
   ...trustRoutes,
   ...eventRoutes,
   ...webhookRoutes,

@@ -26,6 +26,7 @@ export type Permission =
   | "approvals:decide"
   | "receipts:read"
   | "receipts:verify"
+  | "receipts:disclose"
   | "policies:read"
   | "policies:write"
   | "policies:publish"
@@ -43,6 +44,7 @@ export type Permission =
   | "access:read"
   | "access:write"
   | "log:read"
+  | "keys:write"
   | "webhooks:read"
   | "events:read"
   | "system:read"
@@ -84,6 +86,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   },
   "receipts:read": { about: "Read and search receipts.", roles: everyone },
   "receipts:verify": { about: "Verify receipts on the server.", roles: everyone },
+  "receipts:disclose": {
+    about: "See the sensitive members of receipts: arguments, results, reasons.",
+    roles: [...admins, "auditor"],
+  },
   "policies:read": { about: "Read policy bundles.", roles: watchers },
   "policies:write": { about: "Draft policy bundles.", roles: builders },
   "policies:publish": { about: "Put a policy bundle in force.", roles: admins },
@@ -116,6 +122,7 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   },
   "access:write": { about: "Create principals, grant roles, issue and revoke keys.", roles: admins },
   "log:read": { about: "Read the receipt log: checkpoints, proofs, exports.", roles: watchers },
+  "keys:write": { about: "Rotate and revoke the keys that sign receipts and the log.", roles: admins },
   "webhooks:read": {
     about: "Read webhooks and what they received.",
     roles: [...builders, "operator", "auditor", "service"],
