@@ -128,7 +128,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
     db,
     vault,
     dialer,
+    receipts,
     events,
+    origin: config.http.publicUrl,
+    fault,
+    breaker: config.breaker,
+    usedBy: (tenantId, name) => flows.usersOf(tenantId, name),
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
@@ -239,7 +244,18 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions, rehearsals, pressure };
+  const rooms = {
+    db,
+    connectors,
+    approvals,
+    idempotency,
+    outbox,
+    receipts,
+    engine,
+    actions,
+    rehearsals,
+    pressure,
+  };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -335,6 +351,7 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 type Background = Pick<
   Rooms,
   | "db"
+  | "connectors"
   | "approvals"
   | "idempotency"
   | "outbox"
@@ -380,6 +397,11 @@ const installationJobs = (
       await rooms.sweepInvariants();
       return null;
     },
+  },
+  {
+    name: "connection-credentials",
+    everyMs: 30_000,
+    work: () => rooms.connectors.refreshDue(),
   },
   {
     name: "idempotency-keys",

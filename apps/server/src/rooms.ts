@@ -11,6 +11,7 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
   {
     act: [
       "connector-kit",
+      "connector-auth",
       "connectors-web",
       "connectors-wire",
       "connectors",

@@ -6,6 +6,7 @@ import type { Caller } from "#platform/access";
 import { migrationsDir, type Sql, sql, WriteSet } from "#platform/db";
 import { formatId, newId } from "#platform/kernel";
 import { drivers } from "#testing";
+import { furnishConnections } from "./testing/furnish-connections.ts";
 import { openStage, type Stage } from "./testing/stage.ts";
 import { until } from "./testing/until.ts";
 
@@ -144,6 +145,7 @@ describe.each(drivers)("tenants on %s", (driver) => {
       input: { method: "POST", path: "/x", body: { hold: true } },
     });
     await app.approvals.decide(stage.approver, done.approvalId ?? "", { decision: "approve", reason: "" });
+    await furnishConnections(app, admin);
     await app.scheduling.put(admin, { weight: 2 });
     await app.catalogue.allow(admin, ["*"]);
     await app.idempotency.reserve(admin.tenantId, admin.principalId, "POST /v1/x", newId(), "f");
@@ -342,7 +344,7 @@ describe.each(drivers)("tenants on %s", (driver) => {
       expect(await app.actions.list(b, page)).toEqual([]);
       expect(await app.approvals.list(b, page)).toEqual([]);
       const receipts = await app.receipts.list(b.tenantId, {}, page);
-      expect(receipts.items.map((r) => r.type)).toEqual(["policy.published"]);
+      expect(receipts.items.map((r) => r.type)).toEqual(["policy.published", "tool.definition_changed"]);
       expect((await app.access.listPrincipals(b, page)).items.map((p) => p.id)).toEqual([b.principalId]);
       expect((await app.connectors.list(b)).map((c) => c.tenantId)).toEqual([b.tenantId]);
       expect((await app.triggers.list(b)).map((w) => w.tenantId)).toEqual([b.tenantId]);

@@ -26,6 +26,10 @@ describe("every call", () => {
     "GET /v1/secrets": (c) => c.secrets.list().page(),
     "DELETE /v1/secrets/x": (c) => c.secrets.delete("x"),
     "PUT /v1/connections/x": (c) => c.connections.put("x", { connector: "http", config: {} }),
+    "DELETE /v1/connections/x": (c) => c.connections.delete("x"),
+    "GET /v1/connections/x/versions": (c) => c.connections.versions("x").page(),
+    "POST /v1/connections/x/authorize": (c) => c.connections.authorize("x"),
+    "POST /v1/oauth/callback": (c) => c.connections.finish({ state: "s" }),
     "GET /v1/connections": (c) => c.connections.list().page(),
     "POST /v1/connections/x/test": (c) => c.connections.test("x"),
     "GET /v1/connectors": (c) => c.connections.connectors().page(),
@@ -113,7 +117,8 @@ describe("every call", () => {
     const routes = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
-    const elsewhere = /\/log\/\{log\}\/|\/metrics|\/api\/health|\/api\/webhook\/|jwks\.json|swagger|openapi/;
+    const elsewhere =
+      /^GET \/v1\/oauth\/callback$|\/log\/\{log\}\/|\/metrics|\/api\/health|\/api\/webhook\/|jwks\.json|swagger|openapi/;
     const shape = (text: string) => text.replaceAll(/\{\w+\}/g, "x").replace("versions/x", "versions/1.0.0");
     expect(Object.keys(calls).sort()).toEqual(
       routes

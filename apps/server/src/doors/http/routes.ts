@@ -1,5 +1,6 @@
 import { accessRoutes } from "./access-routes.ts";
 import { actionRoutes, approvalRoutes } from "./action-routes.ts";
+import { authorizationRoutes } from "./authorization-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
@@ -16,6 +17,7 @@ import { runCommandRoutes } from "./run-command-routes.ts";
 import { runGlanceRoutes } from "./run-glance-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
+import { secretRoutes } from "./secret-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
 import { toolRoutes } from "./tool-routes.ts";
@@ -25,7 +27,9 @@ import { webhookRoutes } from "./webhook-routes.ts";
 /** The whole HTTP API: what is served, documented and checked. */
 export const routes: readonly ServiceRoute[] = [
   ...accessRoutes,
+  ...secretRoutes,
   ...connectionRoutes,
+  ...authorizationRoutes,
   ...toolRoutes,
   ...policyRoutes,
   ...grantRoutes,

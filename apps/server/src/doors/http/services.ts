@@ -44,7 +44,7 @@ export interface Services {
     | "issueToken"
   >;
   readonly secrets: Secrets;
-  readonly connectors: Pick<Connectors, "put" | "list" | "find" | "test" | "catalogue">;
+  readonly connectors: Omit<Connectors, "find" | "operation" | "operations" | "factSpecs" | "refreshDue">;
   readonly catalogue: Pick<Catalogue, "browse" | "find" | "reclassify" | "review" | "allowance" | "allow">;
   readonly policy: Pick<
     Policy,

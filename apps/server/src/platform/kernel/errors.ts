@@ -102,6 +102,32 @@ export const errorCatalogue = {
 
   CONNECTION_NOT_FOUND: spec(404, "never", "There is no connection named {name}."),
   CONNECTION_INVALID: spec(422, "never", "The connection is not valid; see `errors`."),
+  CONNECTION_IN_USE: spec(
+    409,
+    "never",
+    "Connection {name} is used by {flows}; publish versions without it first, or delete it with `force`.",
+  ),
+  CONNECTION_AUTH_FAILED: spec(422, "never", "The connection cannot be authorized: {reason}."),
+  CONNECTION_AUTH_UNAVAILABLE: spec(
+    503,
+    "after",
+    "The connection cannot be authorized now: {reason}; wait {seconds} s.",
+  ),
+  CONNECTION_AUTHORIZATION_NEEDED: spec(
+    409,
+    "never",
+    "A person must authorize connection {name}: POST /v1/connections/{name}/authorize.",
+  ),
+  CONNECTION_AUTHORIZATION_INVALID: spec(
+    422,
+    "never",
+    "The authorization cannot be completed: {reason}. Begin again.",
+  ),
+  CONNECTION_CIRCUIT_OPEN: spec(
+    503,
+    "after",
+    "Connection {name} failed too often and is left alone; wait {seconds} s.",
+  ),
   TOOL_NOT_FOUND: spec(404, "never", "There is no tool named {name}; list the tools to see their names."),
   TOOL_NOT_ALLOWED: spec(403, "never", "{tool} is not among the tools that this tenant may use."),
   CONNECTOR_UNKNOWN: spec(422, "never", "There is no connector {connector}; choose one of {connectors}."),
