@@ -1,6 +1,5 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
-import { type Approvals, createApprovals } from "#act/approvals";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
 import type { Policy } from "#act/policy";
@@ -41,18 +40,18 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
+import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
 import { composePolicy, composeRehearsals } from "./compose-policy.ts";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms extends SignRooms {
+export interface Rooms extends SignRooms, ApprovalWing {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
   readonly policy: Policy;
   readonly rehearsals: Rehearsals;
-  readonly approvals: Approvals;
   readonly connectors: Connectors;
   readonly catalogue: Catalogue;
   readonly actions: Actions;
@@ -141,7 +140,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
     ...{ db, receipts, events, clock, connectors, access },
     mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
   });
-  const approvals = createApprovals({ db, receipts, outbox });
+  const approvalWing = composeApprovals({
+    db,
+    vault,
+    receipts,
+    outbox,
+    clock,
+    publicUrl: config.http.publicUrl,
+    secret: keys.dataEncryption.reveal(),
+    loadAction: (tenantId, id) => actions.load(tenantId, id),
+  });
+  const { approvals } = approvalWing;
   const actions = createActions({
     db,
     clock,
@@ -247,7 +256,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const rooms = {
     db,
     connectors,
-    approvals,
+    ...approvalWing,
     idempotency,
     outbox,
     receipts,
@@ -298,7 +307,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     signingKeys: sign.signingKeys,
     policy,
     rehearsals,
-    approvals,
+    ...approvalWing,
     connectors,
     catalogue,
     actions,
@@ -353,6 +362,7 @@ type Background = Pick<
   | "db"
   | "connectors"
   | "approvals"
+  | "factors"
   | "idempotency"
   | "outbox"
   | "receipts"
@@ -371,15 +381,7 @@ const installationJobs = (
     readonly retire: () => Promise<void>;
   },
 ): Job[] => [
-  {
-    name: "approval-expiry",
-    everyMs: 10_000,
-    work: async () => {
-      const next = await rooms.approvals.nextExpiry();
-      if (next === null || next > 0) return next;
-      return soonIf((await rooms.approvals.expireDue(100)) > 0);
-    },
-  },
+  ...approvalJobs(rooms),
   {
     name: "lost-executions",
     everyMs: 60_000,

@@ -17,6 +17,8 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
       "connectors",
       "catalogue",
       "policy",
+      "workflows",
+      "factors",
       "approvals",
       "actions",
       "rehearsals",

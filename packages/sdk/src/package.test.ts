@@ -52,7 +52,10 @@ describe("the exports", () => {
         "runs: start get status replayContext list items retry skip editOutput abort pause resume rerun replay bulk signal signals payload events eventList wait",
         "gates: list get answer",
         "actions: submit get list resolve wait",
-        "approvals: list get decide",
+        "approvals: list get decide challenge breakGlass review comment comments link openLink escalate",
+        "approvalWorkflows: list get put versions retire settings setSettings",
+        "delegations: create list revoke",
+        "factors: list enrol confirm revoke challenge recoveryCodes reset",
         "receipts: list get export proof exportRun verify",
         "trust: keys checkpoint",
         "log: checkpoint status inclusion consistency checkpointOf",
@@ -96,6 +99,7 @@ describe("the exports", () => {
         "RunWaitOptions",
         "ToolChangeOptions",
         "ToolFilter",
+        "VersionOptions",
         "WaitOptions",
       ]
     `);

@@ -1,5 +1,5 @@
 /** Proposing, performing and settling: the hot path of an action. */
-import type { Approvals } from "#act/approvals";
+import type { Approvals, Requested } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
 import type { Connectors, OperationOutcome } from "#act/connectors";
 import type { Decision, Policy, ShadowVerdict } from "#act/policy";
@@ -10,7 +10,14 @@ import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
 import { sealAsked } from "./asked.ts";
 import type { ActionState } from "./domain.ts";
-import { decideFor, notAllowed, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
+import {
+  chainIds,
+  decideFor,
+  notAllowed,
+  type Proposal,
+  type Resolved,
+  resolveProposal,
+} from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
 import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";
@@ -67,9 +74,9 @@ export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit)
   const resolved = await resolveProposal(deps, p);
   const actionId = newId();
   const nobody = { count: 0, roles: [] };
-  const decision = await decideFor(deps.policy, p, resolved, nobody, deps.clock.now(), actionId);
+  const asked = await decideFor(deps.policy, p, resolved, nobody, deps.clock.now(), actionId);
   try {
-    const proposed = await recordProposal(deps, p, { resolved, decision, actionId }, commit);
+    const proposed = await recordProposal(deps, p, { resolved, asked, actionId }, commit);
     if (proposed.kind === "existing" || proposed.kind === "lost")
       deps.policy.withdraw(p.caller.tenantId, actionId);
     return proposed;
@@ -81,21 +88,25 @@ export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit)
 
 interface Decided {
   readonly resolved: Resolved;
-  readonly decision: Decision;
+  /** What the policy says. */
+  readonly asked: Decision;
   readonly actionId: string;
 }
 
 async function recordProposal(
   deps: ExecutionDeps,
   p: Proposal,
-  { resolved, decision, actionId }: Decided,
+  { resolved, asked, actionId }: Decided,
   commit?: Commit,
 ): Promise<Proposed> {
-  const state = stateFor[decision.effect];
   const set = new WriteSet();
-  const approvalId =
-    state === "pending_approval" ? await hold(deps, set, p, resolved, decision, actionId) : null;
-  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId });
+  const held =
+    asked.effect === "require_approval" ? await hold(deps, set, p, resolved, asked, actionId) : null;
+  const decision = held && "refused" in held ? unasked(asked, held) : asked;
+  const approvalId = held && "id" in held ? held.id : null;
+  const state = stateFor[decision.effect];
+  if (decision !== asked) deps.policy.withdraw(p.caller.tenantId, actionId);
+  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId, asked });
   set.add(store.insertAction, row);
   const { reservation } = p;
   if (reservation) {
@@ -148,7 +159,7 @@ async function toRow(
   p: Proposal,
   r: Resolved,
   d: Decision,
-  made: { actionId: string; state: ActionState; approvalId: string | null },
+  made: { actionId: string; state: ActionState; approvalId: string | null; asked: Decision },
 ): Promise<store.ActionRow> {
   const { tenantId } = p.caller;
   const denied = made.state === "denied" || made.state === "quarantined";
@@ -175,7 +186,7 @@ async function toRow(
     executor: made.state === "executing" ? deps.workerId : null,
     approval_id: made.approvalId,
     decision: JSON.stringify(decisionOf(d)),
-    asked: await sealAsked(deps.vault, made.actionId, d),
+    asked: await sealAsked(deps.vault, made.actionId, made.asked),
     error: denied ? JSON.stringify({ code: refusalCode(made.state, d), message: d.message }) : null,
     at: deps.clock.now().getTime(),
   };
@@ -210,14 +221,19 @@ function hold(
   r: Resolved,
   d: Decision,
   actionId: string,
-): Promise<string> {
+): Promise<Requested> {
+  const { approval } = d;
+  const chain = chainIds(p.caller);
   return deps.approvals.request(set, {
     tenantId: p.caller.tenantId,
     actionId,
     actionDigest: r.digest,
-    requirements: d.approval?.requirements ?? [],
+    requirements: approval?.requirements ?? [],
+    workflows: approval?.workflows ?? [],
+    stepUp: approval?.stepUp ?? null,
+    breakGlass: approval?.breakGlass ?? false,
     requesterId: p.caller.principalId,
-    excluded: [p.caller.principalId, ...(p.caller.ownerId ? [p.caller.ownerId] : [])],
+    excluded: chain,
     subject: {
       tool: r.shape.tool,
       target: r.shape.target,
@@ -226,11 +242,22 @@ function hold(
       facts: r.shape.facts,
       runId: p.origin?.runId ?? null,
       step: p.origin?.step ?? null,
+      rules: d.reasons,
+      chain,
     },
     reason: d.message,
-    ttlMs: d.approval?.ttlMs ?? 3_600_000,
+    ttlMs: approval?.ttlMs ?? 3_600_000,
   });
 }
+
+/** People are not asked, so nobody can lift what holds the action: it is denied. */
+const unasked = (d: Decision, why: { readonly refused: string; readonly guard: string }): Decision => ({
+  ...d,
+  effect: "deny",
+  approval: null,
+  reasons: [...d.reasons, why.guard],
+  message: why.refused,
+});
 
 export interface Performed {
   readonly outcome: OperationOutcome;

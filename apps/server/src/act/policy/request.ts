@@ -63,6 +63,7 @@ export function requestErrors(q: DecisionRequest, { facts, counters }: Shape): s
   texts("principal.groups", q.principal.groups ?? []);
   texts("tool.dataTypes", q.tool.dataTypes);
   texts("approvals.roles", q.approvals.roles);
+  texts("approvals.workflows", q.approvals.workflows ?? []);
   whole("tool.risk", q.tool.risk);
   whole("delegation.depth", q.delegation.depth);
   whole("approvals.count", q.approvals.count);
@@ -161,7 +162,11 @@ function contextOf(q: DecisionRequest, shape: Shape, environment: string): Recor
     risk: q.tool.risk,
     args: Object.fromEntries(given),
     counters: Object.fromEntries(shape.counters.map(({ name }) => [name, q.counters?.[name] ?? 0])),
-    approvals: { count: q.approvals.count, roles: sortedSet(q.approvals.roles) },
+    approvals: {
+      count: q.approvals.count,
+      roles: sortedSet(q.approvals.roles),
+      workflows: sortedSet(q.approvals.workflows ?? []),
+    },
   };
 }
 

@@ -54,7 +54,7 @@ ${args}
     counters: {
 ${counted}
     },
-    approvals: { count: __cedar::Long, roles: Set<__cedar::String> },
+    approvals: { count: __cedar::Long, roles: Set<__cedar::String>, workflows: Set<__cedar::String> },
   };
   action read, write, delete, execute, send, pay appliesTo {
     principal: [User, Agent, Service],

@@ -81,6 +81,7 @@ describe("the route table", () => {
       "/v1/policies/validate",
       "/v1/policies/simulate", // stores nothing
       "/v1/flows/validate",
+      "/v1/approval-links/open", // reads
       "/v1/receipts/verify",
       "/api/webhook/:slug", // has its webhook-id
     ]);

@@ -1,9 +1,13 @@
 import { accessRoutes } from "./access-routes.ts";
-import { actionRoutes, approvalRoutes } from "./action-routes.ts";
+import { actionRoutes } from "./action-routes.ts";
+import { approvalAdminRoutes } from "./approval-admin-routes.ts";
+import { approvalRoutes } from "./approval-routes.ts";
+import { approvalTalkRoutes } from "./approval-talk-routes.ts";
 import { authorizationRoutes } from "./authorization-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
+import { factorRoutes } from "./factor-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
 import { grantRoutes } from "./grant-routes.ts";
@@ -42,6 +46,9 @@ export const routes: readonly ServiceRoute[] = [
   ...gateRoutes,
   ...actionRoutes,
   ...approvalRoutes,
+  ...approvalTalkRoutes,
+  ...approvalAdminRoutes,
+  ...factorRoutes,
   ...receiptRoutes,
   ...logRoutes,
   ...keyRoutes,
