@@ -39,8 +39,10 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
+import type { Evidence } from "#sign/evidence";
 import { createLog, type Log } from "#sign/log";
 import { createReceipts, type Receipts } from "#sign/receipts";
+import { composeEvidence, evidenceJobs } from "./compose-evidence.ts";
 import { retire } from "./retention.ts";
 
 export interface Rooms {
@@ -50,6 +52,7 @@ export interface Rooms {
   readonly idempotency: Idempotency;
   readonly receipts: Receipts;
   readonly log: Log;
+  readonly evidence: Evidence;
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly approvals: Approvals;
@@ -136,6 +139,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
       metrics.receipts.with(type).inc();
     },
   });
+  const signing = { db, vault, origin, logOrigin, clock };
+  const evidence = composeEvidence({ ...signing, receipts, log: receiptLog, outbox, events, onError });
   const dialer = createDialer({
     allow: config.egressAllow,
     maxResponseBytes: 10 * 1024 * 1024,
@@ -263,11 +268,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const scheduler = createScheduler({
     db,
     workerId,
-    jobs: installationJobs({
-      ...rooms,
-      sweepInvariants,
-      retire: () => retire({ db, keep: config.retention, log }),
-    }),
+    jobs: [
+      ...installationJobs({
+        ...rooms,
+        sweepInvariants,
+        retire: () => retire({ db, keep: config.retention, log }),
+      }),
+      ...evidenceJobs(evidence),
+    ],
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
@@ -283,6 +291,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: receiptLog,
+    evidence,
     logFiles: { public: config.logPublic, baseUrl: origin },
     policy,
     approvals,
@@ -315,6 +324,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await events.stop();
+      await evidence.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();

@@ -15,6 +15,8 @@ export const idPrefix = {
   approval: "apr",
   policy: "pol",
   receipt: "rct",
+  evidence: "evd",
+  control: "ctl",
   gate: "gat",
   signal: "sig",
   event: "evt",
@@ -47,6 +49,8 @@ export const actionId = typeId("action");
 export const approvalId = typeId("approval");
 export const policyId = typeId("policy");
 export const receiptId = typeId("receipt");
+export const evidenceId = typeId("evidence");
+export const controlMappingId = typeId("control");
 export const gateId = typeId("gate");
 export const signalId = typeId("signal");
 export const securityEventId = typeId("event");
@@ -64,6 +68,8 @@ export type ActionId = z.infer<typeof actionId>;
 export type ApprovalId = z.infer<typeof approvalId>;
 export type PolicyId = z.infer<typeof policyId>;
 export type ReceiptId = z.infer<typeof receiptId>;
+export type EvidenceId = z.infer<typeof evidenceId>;
+export type ControlMappingId = z.infer<typeof controlMappingId>;
 export type GateId = z.infer<typeof gateId>;
 export type SignalId = z.infer<typeof signalId>;
 export type SecurityEventId = z.infer<typeof securityEventId>;

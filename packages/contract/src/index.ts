@@ -1,6 +1,7 @@
 export * from "./action.ts";
 export * from "./approval.ts";
 export * from "./connection.ts";
+export * from "./evidence.ts";
 export * from "./flow.ts";
 export * from "./flow-definition.ts";
 export { duration, durationMs } from "./flow-duration.ts";

@@ -20,6 +20,15 @@ export { type BodyProblem, type BodyVerdict, checkBody } from "./body-schema.ts"
 export { equalBytes, fromBase64, fromBase64Url, fromHex, toBase64, toBase64Url, toHex } from "./bytes.ts";
 export { canonicalJson, type Json } from "./canonical.ts";
 export { type Checkpoint, formatTreeHead, parseCheckpoint, type TreeHead } from "./checkpoint.ts";
+export {
+  type ControlFilter,
+  type EvidenceKind,
+  evidenceKinds,
+  filterNames,
+  isHumanApproval,
+  kindsOf,
+  matchesFilter,
+} from "./control-filter.ts";
 export { createWebCrypto, type Sha256, type VerifyCrypto } from "./crypto.ts";
 export {
   checkDisclosures,
@@ -71,6 +80,39 @@ export {
   parseVkey,
   verifyNote,
 } from "./note.ts";
+export {
+  createDraw,
+  type Draw,
+  drawOf,
+  type GapReason,
+  manifestFile,
+  type PackControl,
+  type PackCoverage,
+  type PackFile,
+  type PackGap,
+  type PackLine,
+  type PackManifest,
+  packFormat,
+  packInput,
+  parseSignedManifest,
+  signatureFile,
+} from "./pack.ts";
+export {
+  type ControlTally,
+  coverageOf,
+  createTally,
+  gapsOf,
+  nameOfControl,
+  type Tally,
+} from "./pack-tally.ts";
+export {
+  type PackChecks,
+  type PackReader,
+  type PackReport,
+  packCheckNames,
+  verifyPack,
+} from "./pack-verify.ts";
+export { rangeNodes, rangeRoot } from "./range-proof.ts";
 export {
   type Check,
   type CheckName,

@@ -35,6 +35,8 @@ export interface VerifyOptions {
   readonly since?: EarlierCheckpoint;
   /** The id under which the receipt was handed over; the body must state the same. */
   readonly receiptId?: string;
+  /** Its place in the log is proven by other means, as by the range proof of a pack. */
+  readonly logged?: true;
 }
 
 export interface Verifier {
@@ -85,7 +87,13 @@ async function verifyEvidence(
   const log = await logs.check(compact, evidence.proof, signer?.tenant, memberOf(body, "log"), options.since);
   const shown = checkDisclosed(disclosures, body, crypto);
   const checks: Checks = {
-    signature: await checkSignature(jws, signer, body, log.inclusion, crypto),
+    signature: await checkSignature(
+      jws,
+      signer,
+      body,
+      options.logged || log.inclusion.status === "ok",
+      crypto,
+    ),
     canonicalForm: payload.canonicalForm,
     schema: checkSchema(body, payload.problem, options.receiptId),
     disclosures: shown.check,
@@ -150,7 +158,7 @@ async function checkSignature(
   jws: CompactJws,
   signer: Signer | undefined,
   body: ReceiptBody | undefined,
-  inclusion: Check,
+  logged: boolean,
   crypto: VerifyCrypto,
 ): Promise<Check> {
   const problem = headerProblem(jws.header);
@@ -170,7 +178,7 @@ async function checkSignature(
     return failed(`signed with a key of ${tenant.issuer}, but the receipt says ${issuer ?? "no issuer"}`);
   const late =
     key.status === "revoked" || (key.status === "retired" && (body?.ts ?? "~") > (key.rotatedAt ?? ""));
-  if (late && inclusion.status !== "ok")
+  if (late && !logged)
     return undecidable(`the key is ${key.status}; such a signature counts only with a proof of inclusion`);
   return ok(`Ed25519, key ${key.keyId} of ${tenant.tenantId}`);
 }

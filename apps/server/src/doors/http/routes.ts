@@ -1,8 +1,10 @@
 import { accessRoutes } from "./access-routes.ts";
 import { actionRoutes, approvalRoutes } from "./action-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
+import { complianceRoutes } from "./compliance-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
+import { evidenceRoutes } from "./evidence-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
 import { logRoutes } from "./log-routes.ts";
@@ -33,6 +35,8 @@ export const routes: readonly ServiceRoute[] = [
   ...logRoutes,
   ...trustRoutes,
   ...eventRoutes,
+  ...evidenceRoutes,
+  ...complianceRoutes,
   ...webhookRoutes,
   ...systemRoutes,
   ...schedulingRoutes,

@@ -11,6 +11,7 @@ import type { Access } from "#platform/access";
 import type { Blobs } from "#platform/blobs";
 import type { SecurityEvents } from "#platform/events";
 import type { Scheduler } from "#platform/jobs";
+import type { Evidence } from "#sign/evidence";
 import type { Log } from "#sign/log";
 import type { Receipts } from "#sign/receipts";
 import type { StreamTiming } from "./event-stream.ts";
@@ -54,6 +55,10 @@ export interface Services {
   >;
   /** Whether logs are served as files to anybody, and below which URL. */
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
+  readonly evidence: Pick<
+    Evidence,
+    "catalogue" | "mappings" | "coverage" | "ofControl" | "packs" | "schedules"
+  >;
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
   readonly events: Pick<SecurityEvents, "list" | "find">;

@@ -41,6 +41,10 @@ export type Permission =
   | "log:read"
   | "webhooks:read"
   | "events:read"
+  | "evidence:read"
+  | "evidence:export"
+  | "compliance:read"
+  | "compliance:write"
   | "system:read"
   | "platform:operate";
 
@@ -104,6 +108,16 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
     about: "Read security events.",
     roles: [...admins, "operator", "auditor"],
   },
+  "evidence:read": { about: "Read and verify evidence packs.", roles: [...builders, "operator", "auditor"] },
+  "evidence:export": {
+    about: "Have evidence packs made, take them away, schedule them.",
+    roles: [...admins, "auditor"],
+  },
+  "compliance:read": {
+    about: "Read frameworks, mappings of controls and their coverage.",
+    roles: [...builders, "operator", "auditor"],
+  },
+  "compliance:write": { about: "Change which receipts are evidence of a control.", roles: admins },
   "system:read": {
     about: "See the background jobs of the installation.",
     roles: [...admins, "operator"],

@@ -22,6 +22,8 @@ export const idPrefixes = {
   vote: "vot",
   policy: "pol",
   receipt: "rct",
+  evidence: "evd",
+  control: "ctl",
   worker: "wrk",
   webhook: "whk",
   delivery: "dlv",
