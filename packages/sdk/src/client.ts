@@ -1,7 +1,9 @@
 import { createMe, createPrincipals } from "./access.ts";
 import { createActions } from "./actions.ts";
 import { createApprovals } from "./approvals.ts";
+import { createCompliance } from "./compliance.ts";
 import { createConnections, createSecrets } from "./connections.ts";
+import { createEvidence } from "./evidence.ts";
 import { createFlows } from "./flows.ts";
 import { createGates } from "./gates.ts";
 import { createHealth } from "./health.ts";
@@ -50,6 +52,8 @@ export function createClient(options: ClientOptions) {
     receipts: createReceipts(transport),
     trust: createTrust(transport),
     log: createLog(transport),
+    evidence: createEvidence(transport),
+    compliance: createCompliance(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),

@@ -55,6 +55,8 @@ describe("the exports", () => {
         "receipts: list get proof exportRun verify",
         "trust: keys checkpoint",
         "log: checkpoint status inclusion consistency checkpointOf",
+        "evidence: export list get wait download verify schedules schedule unschedule",
+        "compliance: frameworks mappings map coverage",
         "webhooks: list",
         "health: live ready",
         "system: jobs runJob",
