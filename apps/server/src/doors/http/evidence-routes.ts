@@ -172,7 +172,7 @@ export const evidenceRoutes: readonly ServiceRoute[] = [
   route({
     method: "PUT",
     path: "/v1/evidence/schedules",
-    access: "evidence:export",
+    access: "compliance:write",
     tag,
     summary: "Have a pack of a framework made each month, of the month before",
     body: evidenceScheduleRequest,
@@ -183,7 +183,7 @@ export const evidenceRoutes: readonly ServiceRoute[] = [
   route({
     method: "DELETE",
     path: "/v1/evidence/schedules/:framework",
-    access: "evidence:export",
+    access: "compliance:write",
     tag,
     summary: "Have no further monthly packs of a framework made",
     params: z.strictObject({ framework: frameworkName }),

@@ -78,6 +78,8 @@ describe("the route table", () => {
       "/v1/policies/validate",
       "/v1/flows/validate",
       "/v1/receipts/verify",
+      "/v1/evidence/exports/verify",
+      "/v1/admin/compliance/coverage/scan",
       "/api/webhook/:slug", // has its webhook-id
     ]);
   });

@@ -110,14 +110,14 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   },
   "evidence:read": { about: "Read and verify evidence packs.", roles: [...builders, "operator", "auditor"] },
   "evidence:export": {
-    about: "Have evidence packs made, take them away, schedule them.",
+    about: "Have evidence packs made, and take them away.",
     roles: [...admins, "auditor"],
   },
   "compliance:read": {
     about: "Read frameworks, mappings of controls and their coverage.",
     roles: [...builders, "operator", "auditor"],
   },
-  "compliance:write": { about: "Change which receipts are evidence of a control.", roles: admins },
+  "compliance:write": { about: "Change which receipts are evidence of a control, and which packs are made each month.", roles: admins },
   "system:read": {
     about: "See the background jobs of the installation.",
     roles: [...admins, "operator"],

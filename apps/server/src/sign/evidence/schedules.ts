@@ -15,9 +15,9 @@ export interface Schedule {
 export interface Schedules {
   /** Needs `evidence:read`. */
   list(caller: Caller): Promise<Schedule[]>;
-  /** Needs `evidence:export`. Setting one that is there changes nothing. Throws EVIDENCE_FRAMEWORK_UNKNOWN. */
+  /** Needs `compliance:write`. Setting one that is there changes nothing. Throws EVIDENCE_FRAMEWORK_UNKNOWN. */
   set(caller: Caller, framework: string): Promise<Schedule>;
-  /** Needs `evidence:export`. Throws EVIDENCE_SCHEDULE_NOT_FOUND. */
+  /** Needs `compliance:write`. Throws EVIDENCE_SCHEDULE_NOT_FOUND. */
   remove(caller: Caller, framework: string): Promise<void>;
   /** Asks for the packs of last month that are due and not there; answers how many. Harmless to repeat. */
   askDue(now: Date): Promise<number>;
@@ -35,7 +35,7 @@ export function createSchedules(db: Database, mappings: Mappings): Schedules {
       );
     },
     set: async (caller, framework) => {
-      requirePermission(caller, "evidence:export");
+      requirePermission(caller, "compliance:write");
       await mappings.inForce(caller.tenantId, [framework]);
       return db.tx(caller.tenantId, async (tx) => {
         await tx.query(sql`/* evidence.setSchedule */
@@ -48,7 +48,7 @@ export function createSchedules(db: Database, mappings: Mappings): Schedules {
       });
     },
     remove: async (caller, framework) => {
-      requirePermission(caller, "evidence:export");
+      requirePermission(caller, "compliance:write");
       const gone = await db.tx(caller.tenantId, (tx) =>
         tx.query(sql`/* evidence.removeSchedule */
           delete from evidence_schedule where tenant_id = ${caller.tenantId} and framework = ${framework} returning 1 as one`),
