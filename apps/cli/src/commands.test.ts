@@ -80,6 +80,7 @@ describe("a list", () => {
   it.each([
     ["secret list", "GET /v1/secrets", "oars secret set"],
     ["connection list", "GET /v1/connections", "oars connection put"],
+    ["tool list", "GET /v1/tools?limit=50", "oars connection put"],
     ["policy list", "GET /v1/policies?limit=50", "every action is denied"],
     ["flow list", "GET /v1/flows?limit=50", "oars flow publish"],
     ["run list", "GET /v1/runs?limit=50", "oars run start"],

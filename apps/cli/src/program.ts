@@ -9,6 +9,7 @@ import { addFlow } from "./commands/flow.ts";
 import { addGate } from "./commands/gate.ts";
 import { addHealth } from "./commands/health.ts";
 import { addJob } from "./commands/job.ts";
+import { addKey } from "./commands/key.ts";
 import { addLog } from "./commands/log.ts";
 import { addLogin } from "./commands/login.ts";
 import { addPolicy } from "./commands/policy.ts";
@@ -18,6 +19,7 @@ import { addRun } from "./commands/run.ts";
 import { addScheduling } from "./commands/scheduling.ts";
 import { addSecret } from "./commands/secret.ts";
 import { addTenant } from "./commands/tenant.ts";
+import { addTool } from "./commands/tool.ts";
 import { addVerify } from "./commands/verify.ts";
 import { renderFailure, toFailure } from "./failure.ts";
 import type { Host } from "./session.ts";
@@ -40,6 +42,7 @@ export function createProgram(host: CommandHost): Command {
     addTenant,
     addSecret,
     addConnection,
+    addTool,
     addPolicy,
     addFlow,
     addRun,
@@ -48,6 +51,7 @@ export function createProgram(host: CommandHost): Command {
     addAction,
     addReceipts,
     addLog,
+    addKey,
     addVerify,
     addEvidence,
     addPrincipal,

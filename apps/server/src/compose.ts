@@ -1,6 +1,7 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
 import { type Approvals, createApprovals } from "#act/approvals";
+import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
 import { createPolicy, type Policy } from "#act/policy";
 import {
@@ -39,24 +40,18 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
-import type { Evidence } from "#sign/evidence";
-import { createLog, type Log } from "#sign/log";
-import { createReceipts, type Receipts } from "#sign/receipts";
-import { composeEvidence, evidenceJobs } from "./compose-evidence.ts";
+import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms {
+export interface Rooms extends SignRooms {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
-  readonly receipts: Receipts;
-  readonly log: Log;
-  readonly evidence: Evidence;
-  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly approvals: Approvals;
   readonly connectors: Connectors;
+  readonly catalogue: Catalogue;
   readonly actions: Actions;
   readonly flows: Flows;
   readonly engine: Engine;
@@ -106,7 +101,6 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const db =
     options.db ?? (await openStore(options, workerId, (error) => onError(error, "database connection")));
   const clock = systemClock;
-  const origin = config.http.publicUrl;
   const blobs = createBlobs({ db });
   const events = createSecurityEvents({ db, onError });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
@@ -118,37 +112,23 @@ export async function compose(options: ComposeOptions): Promise<App> {
     fault,
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
-  const { logOrigin } = config;
-  const receiptLog = createLog({
-    db,
-    vault,
-    origin,
-    logOrigin,
-    clock,
-    log,
-    onRefused: (logs) => metrics.logRefused.set(logs),
-  });
-  const receipts = createReceipts({
-    db,
-    vault,
-    origin,
-    logOrigin,
-    clock,
-    onAdded: (tenantId, type) => {
-      receiptLog.wake(tenantId);
-      metrics.receipts.with(type).inc();
-    },
-  });
-  const signing = { db, vault, origin, logOrigin, clock };
-  const evidence = composeEvidence({ ...signing, receipts, log: receiptLog, outbox, events, onError });
   const dialer = createDialer({
     allow: config.egressAllow,
     maxResponseBytes: 10 * 1024 * 1024,
     connectTimeoutMs: 5_000,
     egress: config.egressHosts,
   });
+  const sign = composeSign({ db, vault, config, clock, dialer, events, outbox, telemetry });
+  const { receipts } = sign;
 
-  const connectors = createConnectors({ db, vault, dialer, events, allowed: config.allowedTools });
+  const connectors: Connectors = createConnectors({
+    db,
+    vault,
+    dialer,
+    events,
+    onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
+  });
+  const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
   const policy = createPolicy({
     db,
     receipts,
@@ -163,6 +143,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     vault,
     dialer,
     connectors,
+    catalogue,
     policy,
     approvals,
     receipts,
@@ -274,7 +255,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
         sweepInvariants,
         retire: () => retire({ db, keep: config.retention, log }),
       }),
-      ...evidenceJobs(evidence),
+      ...sign.jobs,
     ],
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
@@ -290,12 +271,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
     access,
     idempotency,
     receipts,
-    log: receiptLog,
-    evidence,
-    logFiles: { public: config.logPublic, baseUrl: origin },
+    log: sign.log,
+    evidence: sign.evidence,
+    interop: sign.interop,
+    logFiles: sign.logFiles,
+    signingKeys: sign.signingKeys,
     policy,
     approvals,
     connectors,
+    catalogue,
     actions,
     flows,
     engine,
@@ -310,7 +294,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     pressure,
     start: async ({ worker } = { worker: true }) => {
       await workers.start();
-      receiptLog.start();
+      await sign.start();
       await triggers.start();
       await engine.start({ worker });
       if (!worker) return;
@@ -324,12 +308,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await events.stop();
-      await evidence.stop();
+      await sign.evidence.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
       await workers.stop();
-      await receiptLog.stop();
+      await sign.stop();
       await access.close();
       await events.close();
       await dialer.close();

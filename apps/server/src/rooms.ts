@@ -7,15 +7,16 @@
 /** Wings in storeys, lowest first; wings of one storey do not see each other. Rooms in the order of building. */
 export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
   { platform: ["kernel", "config", "db", "blobs", "telemetry", "net", "events", "vault", "access", "jobs"] },
-  { sign: ["receipts", "log", "evidence"] },
+  { sign: ["receipts", "log", "interop", "evidence"] },
   {
     act: [
-      "policy",
-      "approvals",
       "connector-kit",
       "connectors-web",
       "connectors-wire",
       "connectors",
+      "catalogue",
+      "policy",
+      "approvals",
       "actions",
     ],
     remember: ["memory", "recall", "coordination"],

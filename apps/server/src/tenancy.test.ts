@@ -137,6 +137,7 @@ describe.each(drivers)("tenants on %s", (driver) => {
     });
     await app.approvals.decide(stage.approver, done.approvalId ?? "", { decision: "approve", reason: "" });
     await app.scheduling.put(admin, { weight: 2 });
+    await app.catalogue.allow(admin, ["*"]);
     await app.idempotency.reserve(admin.tenantId, admin.principalId, "POST /v1/x", newId(), "f");
     await furnishRun(app, admin.tenantId, id);
     await app.outbox.stop(); // so that its next row stays

@@ -24,6 +24,7 @@ export const receiptTypes = [
   "policy.mode_changed",
   "tool.definition_changed",
   "key.rotated",
+  "key.revoked",
   "log.checkpoint_witnessed",
   "privacy.erased",
   "export.created",
@@ -82,6 +83,20 @@ export interface ReceiptPrincipal {
   readonly user?: string;
   readonly chain?: readonly string[];
   readonly auth?: { readonly [name: string]: Json };
+}
+
+/**
+ * What became of a signing key. Keys are named by thumbprint. Of a rotation the old key signs one receipt and the new
+ * key another, linked by `links.parent`; `until` is when the old one ends.
+ */
+export interface ReceiptKeyChange {
+  readonly use: "receipt" | "log";
+  /** The key that signs from now on. */
+  readonly current: string;
+  readonly previous?: string;
+  readonly revoked?: string;
+  readonly reason?: string;
+  readonly until?: string;
 }
 
 export interface ReceiptDecision {
@@ -168,6 +183,7 @@ export interface ReceiptBody {
   readonly approval?: ReceiptApproval;
   readonly outcome?: ReceiptOutcome;
   readonly operation?: ReceiptOperation;
+  readonly key?: ReceiptKeyChange;
   readonly evidence?: ReceiptEvidence;
   readonly trace?: string;
   readonly links?: ReceiptLinks;

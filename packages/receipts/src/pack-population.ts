@@ -58,7 +58,7 @@ export function createPopulation(
     for (const control of hits) drawn.get(control)?.add(rank, rid);
   };
   const addReceipt = async (line: PackLine, jws: string): Promise<void> => {
-    const report = await verifier.verify(jws, { logged: true });
+    const report = await verifier.verify(jws, { leafIndex: line.index });
     read += 1;
     if (report.verdict === "tampered")
       return void receipts.all.push(`leaf ${line.index}: ${firstFault(report.checks)}`);

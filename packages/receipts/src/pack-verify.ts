@@ -12,7 +12,6 @@ import { type Checkpoint, parseCheckpoint } from "./checkpoint.ts";
 import type { VerifyCrypto } from "./crypto.ts";
 import { FormatError } from "./format-error.ts";
 import { verifyConsistency } from "./merkle-verify.ts";
-import { verifyNote } from "./note.ts";
 import {
   manifestFile,
   type PackManifest,
@@ -23,8 +22,9 @@ import {
 import { createPopulation, type Population } from "./pack-population.ts";
 import { rangeRoot } from "./range-proof.ts";
 import { absent, type Check, exitCodes, failed, ok, undecidable, type Verdict } from "./report.ts";
-import { readTrust, type TrustDocument, type TrustedTenant } from "./trust.ts";
+import { lateCheckpoint, readTrust, type TrustDocument, type TrustedTenant } from "./trust.ts";
 import { createVerifier } from "./verify.ts";
+import { judge } from "./verify-log.ts";
 
 /** Access to the files of a pack; hostile. `read` throws FormatError for what cannot be read. */
 export interface PackReader {
@@ -91,19 +91,19 @@ async function verifySigned(
   const { manifest } = signed;
   const manifestCheck = await checkManifest(reader, signed, tenant, crypto);
   if (manifestCheck.status === "failed") return report(manifest, { ...nothing, manifest: manifestCheck });
-  const head = await checkCheckpoint(manifest.checkpoint, tenant, crypto);
+  const { head, signature } = await judge(manifest.checkpoint, tenant, crypto);
   const population = createPopulation(manifest, createVerifier(trust, crypto), crypto);
   const files = await checkFiles(reader, manifest, population, crypto);
   const counted = population.end();
   return report(manifest, {
     manifest: manifestCheck,
     files,
-    checkpoint: head.check,
-    population: checkRange(manifest, counted.leaves, counted.order, head.checkpoint, crypto),
+    checkpoint: signature,
+    population: checkRange(manifest, counted.leaves, counted.order, head, crypto),
     receipts: counted.receipts,
     controls: counted.controls,
     samples: counted.samples,
-    consistency: await checkPrevious(manifest, head.checkpoint, tenant, crypto),
+    consistency: await checkPrevious(manifest, head, tenant, crypto),
   });
 }
 
@@ -122,10 +122,19 @@ async function checkManifest(
   if (manifest.issuer !== tenant.issuer || manifest.log !== tenant.origin)
     return failed(`signed with a key of ${tenant.issuer}, but the pack says ${manifest.issuer}`);
   if (key.status === "revoked") return undecidable("the key that signed the pack was revoked");
-  if (key.status === "retired" && manifest.generatedAt > (key.rotatedAt ?? ""))
-    return undecidable("the key that signed the pack had been retired by then");
+  const late = lateCheckpoint(key, sizeOf(manifest.checkpoint));
+  if (late) return undecidable(`the key that signed the pack is retired: ${late}`);
   return ok(`Ed25519, key ${kid} of ${tenant.tenantId}`);
 }
+
+const sizeOf = (checkpoint: string): number => {
+  try {
+    return parseCheckpoint(checkpoint).size;
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return Number.POSITIVE_INFINITY; // the check of the checkpoint tells why
+  }
+};
 
 /** Reads each file once, in the order of the manifest, and hands on those that hold receipts. */
 async function checkFiles(
@@ -162,29 +171,6 @@ async function checkFiles(
     : ok(`${manifest.files.length} files are as they were signed`);
 }
 
-async function checkCheckpoint(
-  text: string,
-  tenant: TrustedTenant | undefined,
-  crypto: VerifyCrypto,
-): Promise<{ check: Check; checkpoint?: Checkpoint }> {
-  let checkpoint: Checkpoint;
-  try {
-    checkpoint = parseCheckpoint(text);
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    return { check: failed(`the checkpoint cannot be read: ${error.message}`) };
-  }
-  if (!tenant) return { check: undecidable("without the tenant's keys nobody can tell"), checkpoint };
-  if (checkpoint.origin !== tenant.origin)
-    return { check: failed(`the checkpoint is of ${checkpoint.origin}`) };
-  const verdict = await verifyNote(checkpoint.note, tenant.logKeys, crypto);
-  if (verdict.status === "forged")
-    return { check: failed("the log's signature does not match the checkpoint") };
-  if (verdict.status === "unknown")
-    return { check: undecidable("no trusted log key signed the checkpoint"), checkpoint };
-  return { check: ok(`log ${checkpoint.origin}, ${checkpoint.size} receipts`), checkpoint };
-}
-
 function checkRange(
   manifest: PackManifest,
   leaves: readonly Uint8Array[],
@@ -219,21 +205,21 @@ async function checkPrevious(
   crypto: VerifyCrypto,
 ): Promise<Check> {
   if (!previous) return absent("no pack was delivered before");
-  const before = await checkCheckpoint(previous.checkpoint, tenant, crypto);
-  if (before.check.status === "failed") return failed(`of the pack before: ${before.check.detail}`);
-  if (!head || !before.checkpoint || before.check.status !== "ok") return undecidable(before.check.detail);
+  const before = await judge(previous.checkpoint, tenant, crypto);
+  if (before.signature.status === "failed") return failed(`of the pack before: ${before.signature.detail}`);
+  if (!head || !before.head || before.signature.status !== "ok") return undecidable(before.signature.detail);
   const consistent = verifyConsistency(
     {
-      from: before.checkpoint.size,
+      from: before.head.size,
       to: head.size,
-      oldRoot: before.checkpoint.root,
+      oldRoot: before.head.root,
       newRoot: head.root,
       proof: previous.consistency.map(fromBase64),
     },
     crypto.sha256,
   );
   return consistent
-    ? ok(`the log only grew since pack ${previous.packId}, from ${before.checkpoint.size}`)
+    ? ok(`the log only grew since pack ${previous.packId}, from ${before.head.size}`)
     : failed(`the log is not the one of pack ${previous.packId}`);
 }
 

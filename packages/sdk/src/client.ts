@@ -7,12 +7,15 @@ import { createEvidence } from "./evidence.ts";
 import { createFlows } from "./flows.ts";
 import { createGates } from "./gates.ts";
 import { createHealth } from "./health.ts";
+import { createKeys } from "./keys.ts";
 import { createLog } from "./log.ts";
 import { createPolicies } from "./policies.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
 import { createScheduling } from "./scheduling.ts";
+import { createSecurityEvents } from "./security-events.ts";
 import { createSystem } from "./system.ts";
+import { createTools } from "./tools.ts";
 import { createTransport, type TransportConfig } from "./transport.ts";
 import { createTrust } from "./trust.ts";
 import { createWebhooks } from "./webhooks.ts";
@@ -43,6 +46,7 @@ export function createClient(options: ClientOptions) {
     principals: createPrincipals(transport),
     secrets: createSecrets(transport),
     connections: createConnections(transport),
+    tools: createTools(transport),
     policies: createPolicies(transport),
     flows: createFlows(transport),
     runs: createRuns(transport),
@@ -54,6 +58,8 @@ export function createClient(options: ClientOptions) {
     log: createLog(transport),
     evidence: createEvidence(transport),
     compliance: createCompliance(transport),
+    keys: createKeys(transport),
+    securityEvents: createSecurityEvents(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),

@@ -18,6 +18,7 @@ export { verifyOffline } from "./receipts.ts";
 export type { RunCommandOptions } from "./run-commands.ts";
 export type { FollowOptions } from "./run-events.ts";
 export { hasEnded, type RunStartOptions, type RunWaitOptions } from "./runs.ts";
+export type { ToolChangeOptions, ToolFilter } from "./tools.ts";
 export type { CallOptions } from "./transport.ts";
 export type { WaitOptions } from "./wait.ts";
 export { signWebhook } from "./webhook-signature.ts";

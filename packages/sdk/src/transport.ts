@@ -15,12 +15,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** For one attempt, in place of the client's. */
   readonly timeoutMs?: number | undefined;
-  /** Of POST calls: the same key again gives the first answer again. A random one when absent. */
+  /** Of POST and PATCH calls: the same key again gives the first answer again. A random one when absent. */
   readonly idempotencyKey?: string | undefined;
 }
 
 export interface Call {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   /** Sent as JSON, or as it is where `contentType` names another form. */
   readonly body?: unknown;
@@ -35,6 +35,7 @@ export interface Call {
 export interface Transport {
   json<T>(call: Call): Promise<T>;
   text(call: Call): Promise<string>;
+  bytes(call: Call): Promise<Uint8Array>;
   /** One attempt; the body is not read yet. `signal` ends it at any time, `timeoutMs` until its headers are here. */
   open(call: Call, signal: AbortSignal): Promise<Response>;
 }
@@ -55,16 +56,18 @@ export function createTransport(config: TransportConfig): Transport {
   return {
     json: async <T>(call: Call) => toJson(await send(config, call), call, config) as T, // the API's own answer to `call`
     text: async (call) => (await send(config, call)).text,
+    bytes: async (call) => (await send(config, call)).bytes ?? new Uint8Array(),
     open: (call, signal) => open(config, call, signal),
   };
 }
 
 async function send(config: TransportConfig, call: Call): Promise<Answer> {
   const { signal } = call.options ?? {};
-  const key = call.method === "POST" ? (call.options?.idempotencyKey ?? newIdempotencyKey()) : undefined;
+  const keyed = call.method === "POST" || call.method === "PATCH";
+  const key = keyed ? (call.options?.idempotencyKey ?? newIdempotencyKey()) : undefined;
   const request =
     key === undefined ? call : { ...call, headers: { ...call.headers, "idempotency-key": key } };
-  const idempotent = call.method !== "POST" || key !== undefined;
+  const idempotent = !keyed || key !== undefined;
   for (let attempt = 0; ; attempt++) {
     const outcome = await tryOnce(config, request);
     if (!(outcome instanceof Error)) return outcome;
@@ -103,7 +106,9 @@ async function tryOnce(
   signal?.addEventListener("abort", stop, { once: true });
   try {
     const response = await config.fetch(request.url, { ...request.init, signal: abort.signal });
-    const answer = { status: response.status, headers: response.headers, text: await response.text() };
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    const text = new TextDecoder().decode(bytes);
+    const answer = { status: response.status, headers: response.headers, text, bytes };
     return response.ok || call.accepted?.includes(response.status) ? answer : toApiError(answer);
   } catch (cause) {
     signal?.throwIfAborted();

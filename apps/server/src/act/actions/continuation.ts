@@ -44,7 +44,7 @@ async function reopen(deps: ContinuationDeps, a: store.StoredAction): Promise<Re
     origin: a.runId ? { runId: a.runId, step: a.step ?? "" } : null,
     timeoutMs: a.timeoutMs,
   };
-  return { proposal, resolved: await resolveProposal(deps.connectors, proposal) };
+  return { proposal, resolved: await resolveProposal(deps, proposal) };
 }
 
 export async function openJson(

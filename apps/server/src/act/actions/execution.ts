@@ -1,5 +1,6 @@
 /** Proposing, performing and settling: the hot path of an action. */
 import type { Approvals } from "#act/approvals";
+import type { Catalogue } from "#act/catalogue";
 import type { Connectors, OperationOutcome } from "#act/connectors";
 import type { Decision, Policy } from "#act/policy";
 import { type CommitResult, type Database, WriteSet } from "#platform/db";
@@ -8,7 +9,7 @@ import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
 import type { ActionState } from "./domain.ts";
-import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
+import { decideFor, notAllowed, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
 import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";
@@ -19,6 +20,7 @@ export interface ExecutionDeps {
   readonly vault: Vault;
   readonly dialer: Dialer;
   readonly connectors: Connectors;
+  readonly catalogue: Pick<Catalogue, "standing" | "outputsOf">;
   readonly policy: Pick<Policy, "decide">;
   readonly approvals: Approvals;
   readonly receipts: Pick<Receipts, "add">;
@@ -61,7 +63,7 @@ export type Commit = (set: WriteSet, held: string | null) => Promise<CommitResul
 
 /** [X1] Decides and records in one commit; on `execute` the caller performs the action next. */
 export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit): Promise<Proposed> {
-  const resolved = await resolveProposal(deps.connectors, p);
+  const resolved = await resolveProposal(deps, p);
   const decision = await decideFor(deps.policy, p, resolved, { count: 0, roles: [] }, deps.clock.now());
   const actionId = newId();
   const state = stateFor[decision.effect];
@@ -148,10 +150,13 @@ async function toRow(
     executor: made.state === "executing" ? deps.workerId : null,
     approval_id: made.approvalId,
     decision: JSON.stringify(decisionOf(d)),
-    error: denied ? JSON.stringify({ code: `ACTION_${made.state.toUpperCase()}`, message: d.message }) : null,
+    error: denied ? JSON.stringify({ code: refusalCode(made.state, d), message: d.message }) : null,
     at: deps.clock.now().getTime(),
   };
 }
+
+const refusalCode = (state: ActionState, { reasons }: Decision): string =>
+  reasons.includes(notAllowed) ? "TOOL_NOT_ALLOWED" : `ACTION_${state.toUpperCase()}`;
 
 export const decisionOf = (d: Decision): store.StoredAction["decision"] & { policy: string | null } => ({
   effect: d.effect,
@@ -181,7 +186,7 @@ function hold(
       tool: r.shape.tool,
       target: r.shape.target,
       environment: r.connection.environment,
-      risk: r.connection.risk,
+      risk: r.shape.risk,
       facts: r.shape.facts,
       runId: p.origin?.runId ?? null,
       step: p.origin?.step ?? null,

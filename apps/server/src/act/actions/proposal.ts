@@ -1,5 +1,6 @@
 /** From a proposal to a decision: what is asked, what it means, what the policy says. Nothing is written here. */
 
+import type { Catalogue, Standing } from "#act/catalogue";
 import type { ActionShape, Connection, Connectors, Operation } from "#act/connectors";
 import type { Decision, Policy } from "#act/policy";
 import type { Caller } from "#platform/access";
@@ -27,12 +28,19 @@ export interface Resolved {
   readonly connection: Connection;
   readonly operation: Operation;
   readonly input: unknown;
+  /** As the connector sees it, with the verb, risk and data types that the catalogue says. */
   readonly shape: ActionShape;
+  readonly standing: Standing;
   readonly digest: string;
 }
 
+export interface Registers {
+  readonly connectors: Pick<Connectors, "operation" | "find">;
+  readonly catalogue: Pick<Catalogue, "standing">;
+}
+
 /** Errors: ACTION_INVALID with all problems, CONNECTION_NOT_FOUND. */
-export async function resolveProposal(connectors: Connectors, p: Proposal): Promise<Resolved> {
+export async function resolveProposal({ connectors, catalogue }: Registers, p: Proposal): Promise<Resolved> {
   const operation = connectors.operation(p.operation);
   if (!operation) throw invalid("operation", "OPERATION_UNKNOWN", `There is no operation ${p.operation}.`);
   const connection = await connectors.find(p.caller.tenantId, p.connection);
@@ -51,9 +59,12 @@ export async function resolveProposal(connectors: Connectors, p: Proposal): Prom
       },
     );
   }
-  const shape = operation.describe(connection, parsed.data);
+  const described = operation.describe(connection, parsed.data);
+  const standing = await catalogue.standing(connection, operation);
+  const { risk, dataTypes } = standing;
+  const shape = { ...described, verb: standing.verb ?? described.verb, risk, dataTypes };
   const digest = digestOf(bindingOf(p, connection, shape, parsed.data));
-  return { connection, operation, input: parsed.data, shape, digest };
+  return { connection, operation, input: parsed.data, shape, standing, digest };
 }
 
 const invalid = (path: string, code: string, message: string): OarsError =>
@@ -95,14 +106,15 @@ export interface Approvers {
   readonly roles: readonly string[];
 }
 
-export const decideFor = (
+/** What the policy says, and what stands before it: a tool that may not be used, or that nobody has reviewed. */
+export async function decideFor(
   policy: Pick<Policy, "decide">,
   p: Proposal,
   r: Resolved,
   approvals: Approvers,
   now: Date,
-): Promise<Decision> =>
-  policy.decide({
+): Promise<Decision> {
+  const decision = await policy.decide({
     tenantId: p.caller.tenantId,
     principal: {
       id: p.caller.principalId,
@@ -116,8 +128,8 @@ export const decideFor = (
       connector: r.connection.connector,
       operation: p.operation,
       verb: r.shape.verb,
-      risk: r.connection.risk,
-      dataTypes: r.connection.dataTypes,
+      risk: r.shape.risk,
+      dataTypes: r.shape.dataTypes,
       environment: r.connection.environment,
     },
     target: r.shape.target,
@@ -125,3 +137,17 @@ export const decideFor = (
     approvals,
     now,
   });
+  if (!r.standing.allowed) {
+    const message = `${r.shape.tool} is not among the tools that this tenant may use.`;
+    return { ...decision, effect: "deny", reasons: [notAllowed], approval: null, message };
+  }
+  if (r.standing.status === "changed" && decision.effect !== "deny") {
+    const message = `${r.shape.tool} is another tool than was reviewed; it is quarantined until somebody reviews it.`;
+    return { ...decision, effect: "quarantine", reasons: [toolChanged], approval: null, message };
+  }
+  return decision;
+}
+
+/** Reasons that are no policies of the tenant. */
+export const notAllowed = "guard-tool-not-allowed";
+export const toolChanged = "guard-tool-changed";

@@ -93,6 +93,8 @@ export interface Operation<Settings = unknown, Input = unknown> {
   readonly connector: string;
   readonly title: string;
   readonly description: string;
+  /** Every verb that a call of it can turn out to have. */
+  readonly verbs: readonly Verb[];
   /** Strict: unknown fields are problems. Has the field `connection`. */
   readonly input: ZodType<Input>;
   /** What a completed operation gives, emulated or not. */

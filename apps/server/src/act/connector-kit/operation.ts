@@ -25,6 +25,8 @@ export interface OperationSpec<Settings, Input> {
   readonly name: string;
   readonly title: string;
   readonly description: string;
+  /** Every verb that `meaning` can give, except beside problems. */
+  readonly verbs: readonly Verb[];
   readonly input: ZodType<Input>;
   readonly output: ZodType;
   meaning(settings: Settings, input: Input, connection: Connection<Settings>): Meaning;
@@ -34,7 +36,8 @@ export interface OperationSpec<Settings, Input> {
 
 /**
  * An operation from its parts. `describe` refuses a connection of another connector, and takes tool,
- * environment, risk and data types from the connection: a connector cannot state them.
+ * environment, risk and data types from the connection: a connector cannot state them. A verb that `verbs` does not
+ * name is a bug of the connector.
  */
 export function defineOperation<Settings, Input>(
   spec: OperationSpec<Settings, Input>,
@@ -45,6 +48,7 @@ export function defineOperation<Settings, Input>(
     connector,
     title: spec.title,
     description: spec.description,
+    verbs: spec.verbs,
     input: spec.input,
     output: spec.output,
     describe: (connection, input): ActionShape => {
@@ -56,6 +60,7 @@ export function defineOperation<Settings, Input>(
       );
       if (problems !== undefined && problems.length > 0)
         throw new OarsError("ACTION_INVALID", {}, { errors: problems });
+      if (!spec.verbs.includes(verb)) throw new Error(`${spec.name} does not name its verb ${verb}`);
       return {
         verb,
         tool: `${connection.name}/${spec.name}`,

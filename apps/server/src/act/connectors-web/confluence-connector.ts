@@ -59,6 +59,7 @@ const create = defineOperation<Settings, z.output<typeof createInput>>({
   name: "confluence.create_page",
   title: "Create a page",
   description: "Creates a page in a space; a page of that title must not exist there.",
+  verbs: ["write"],
   input: createInput,
   output: page,
   meaning: (settings, input) => ({
@@ -86,6 +87,7 @@ const update = defineOperation<Settings, z.output<typeof updateInput>>({
   name: "confluence.update_page",
   title: "Replace a page",
   description: "Replaces title and body of a page that has the version before the one that is given.",
+  verbs: ["write"],
   input: updateInput,
   output: page,
   meaning: (settings, input) => ({
@@ -116,6 +118,7 @@ const get = defineOperation<Settings, z.output<typeof getInput>>({
   name: "confluence.get_page",
   title: "Read a page",
   description: "Reads title, version and body of a page.",
+  verbs: ["read"],
   input: getInput,
   output: page,
   meaning: (settings, input) => ({
@@ -135,6 +138,7 @@ const search = defineOperation<Settings, z.output<typeof searchInput>>({
   name: "confluence.search",
   title: "Search pages",
   description: "Finds pages with CQL.",
+  verbs: ["read"],
   input: searchInput,
   output: z.looseObject({ results: z.array(z.json()) }),
   meaning: (settings) => ({ verb: "read", target: targetOf(settings, "search"), idempotent: true }),

@@ -56,6 +56,7 @@ function operation(kind: "query" | "mutation", name: string, title: string, desc
     name,
     title,
     description,
+    verbs: [kind === "query" ? "read" : "write"],
     input,
     output,
     meaning(settings, from) {

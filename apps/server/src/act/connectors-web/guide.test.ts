@@ -18,6 +18,7 @@ const forecast = defineOperation<Settings, z.output<typeof input>>({
   name: "weather.forecast",
   title: "Read a forecast",
   description: "Reads the forecast for a city.",
+  verbs: ["read"],
   input,
   output: z.looseObject({ summary: z.string() }),
   meaning: (settings, { city }) => ({

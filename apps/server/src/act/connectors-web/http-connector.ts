@@ -22,6 +22,7 @@ const request = defineOperation<HttpSettings, HttpInput>({
   name: "http.request",
   title: "Send a request",
   description: "Sends one HTTP request below the connection's base URL.",
+  verbs: ["read", "write", "delete"],
   input: httpInput,
   output: z.looseObject({ status: z.int(), headers: z.record(z.string(), z.string()), body: z.json() }),
   meaning(settings, input, connection) {

@@ -47,6 +47,7 @@ export const httpList = defineOperation<HttpSettings, ListInput>({
   name: "http.list",
   title: "Read a list page by page",
   description: "Follows an API's pagination with GET requests and gives all items, up to a limit.",
+  verbs: ["read"],
   input: listInput,
   output: z.looseObject({ items: z.array(z.json()), pages: z.int(), complete: z.boolean() }),
   meaning: (settings, input) => ({

@@ -41,6 +41,7 @@ const put = defineOperation<S3Settings, z.output<typeof putInput>>({
   name: "s3.put_object",
   title: "Store an object",
   description: "Stores an object, or replaces the one of that key.",
+  verbs: ["write"],
   input: putInput,
   output: z.looseObject({ etag: z.string() }),
   meaning: (settings, input) => ({
@@ -65,6 +66,7 @@ const get = defineOperation<S3Settings, z.output<typeof keyInput>>({
   name: "s3.get_object",
   title: "Read an object",
   description: "Reads an object; what is no text comes as base64.",
+  verbs: ["read"],
   input: keyInput,
   output: z.looseObject({ body: z.json(), base64: z.boolean(), contentType: z.string() }),
   meaning: (settings, input) => ({ verb: "read", target: s3TargetOf(settings, input.key), idempotent: true }),
@@ -84,6 +86,7 @@ const remove = defineOperation<S3Settings, z.output<typeof keyInput>>({
   name: "s3.delete_object",
   title: "Delete an object",
   description: "Deletes an object; one that is not there counts as deleted.",
+  verbs: ["delete"],
   input: keyInput,
   output: z.looseObject({ key: z.string() }),
   meaning: (settings, input) => ({
@@ -109,6 +112,7 @@ const list = defineOperation<S3Settings, z.output<typeof listInput>>({
   name: "s3.list_objects",
   title: "List objects",
   description: "Lists objects whose keys begin with a prefix.",
+  verbs: ["read"],
   input: listInput,
   output: z.looseObject({ objects: z.array(z.json()), token: z.string() }),
   meaning: (settings, input) => ({

@@ -109,6 +109,7 @@ const post = defineOperation<Settings, Post>({
   name: "slack.post_message",
   title: "Post a message",
   description: "Posts a message to a channel, or as an answer in a thread.",
+  verbs: ["send"],
   input: postInput,
   output: posted,
   meaning(settings, input) {
@@ -133,6 +134,7 @@ const update = defineOperation<Settings, Update>({
   name: "slack.update_message",
   title: "Change a message",
   description: "Replaces the text of a message that the token's bot has posted.",
+  verbs: ["write"],
   input: updateInput,
   output: posted,
   meaning: (settings, input) => ({

@@ -53,6 +53,7 @@ const call = defineOperation<Settings, Input>({
   name: "soap.call",
   title: "Call an action",
   description: "Calls one action of a SOAP service.",
+  verbs: ["read", "execute"],
   input,
   output: z.looseObject({ body: z.json() }),
   meaning: (settings, from) => {

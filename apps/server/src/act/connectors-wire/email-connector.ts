@@ -81,6 +81,7 @@ const send = defineOperation<EmailSettings, EmailInput>({
   name: "email.send",
   title: "Send a message",
   description: "Sends one e-mail message to all its recipients.",
+  verbs: ["send"],
   input: emailInput,
   output: z.looseObject({
     messageId: z.string(),

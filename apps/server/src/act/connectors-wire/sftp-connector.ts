@@ -76,6 +76,7 @@ const list = defineOperation<SftpSettings, z.output<typeof listInput>>({
   name: "sftp.list",
   title: "List a folder",
   description: "Lists the files and folders in a folder.",
+  verbs: ["read"],
   input: listInput,
   output: z.looseObject({ entries: z.array(z.json()), complete: z.boolean() }),
   meaning: (settings, input) => ({ verb: "read", target: targetOf(settings, input.path), idempotent: true }),
@@ -87,6 +88,7 @@ const download = defineOperation<SftpSettings, z.output<typeof fileInput>>({
   name: "sftp.download",
   title: "Read a file",
   description: "Reads a file; what is no text comes as base64.",
+  verbs: ["read"],
   input: fileInput,
   output: z.looseObject({ content: z.string(), base64: z.boolean(), size: z.int() }),
   meaning: (settings, input) => ({ verb: "read", target: targetOf(settings, input.path), idempotent: true }),
@@ -98,6 +100,7 @@ const upload = defineOperation<SftpSettings, UploadInput>({
   name: "sftp.upload",
   title: "Write a file",
   description: "Writes a file under another name and then gives it its own, so that nobody sees half of it.",
+  verbs: ["write"],
   input: uploadInput,
   output: z.looseObject({ path: z.string(), size: z.int() }),
   meaning: (settings, input) => ({
@@ -116,6 +119,7 @@ const remove = defineOperation<SftpSettings, z.output<typeof fileInput>>({
   name: "sftp.delete",
   title: "Delete a file",
   description: "Deletes a file.",
+  verbs: ["delete"],
   input: fileInput,
   output: z.looseObject({ path: z.string() }),
   meaning: (settings, input) => ({
@@ -131,6 +135,7 @@ const move = defineOperation<SftpSettings, z.output<typeof moveInput>>({
   name: "sftp.move",
   title: "Move a file",
   description: "Gives a file another path; one that is there is not replaced.",
+  verbs: ["write"],
   input: moveInput,
   output: z.looseObject({ path: z.string() }),
   meaning: (settings, input) => ({

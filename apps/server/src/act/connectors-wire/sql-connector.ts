@@ -35,6 +35,7 @@ function operation(name: string, title: string, description: string, wanted: "re
     name,
     title,
     description,
+    verbs: wanted === "read" ? ["read"] : ["write", "delete", "execute"],
     input,
     output,
     meaning(settings, from) {

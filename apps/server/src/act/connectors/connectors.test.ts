@@ -4,7 +4,7 @@ import { sql } from "#platform/db";
 import { newId } from "#platform/kernel";
 import { createDialer } from "#platform/net";
 import { drivers, useDatabase } from "#testing";
-import { type AllowedTool, type Connectors, createConnectors } from "./index.ts";
+import { type Connectors, createConnectors } from "./index.ts";
 
 const callerOf = (
   tenantId: string,
@@ -24,9 +24,7 @@ const wms = { name: "wms", connector: "http", config: { baseUrl: "https://wms.ex
 
 describe.each(drivers)("connections on %s", (driver) => {
   const db = useDatabase(driver);
-  const connectorsOf = (
-    options: { secrets?: readonly string[]; cacheMs?: number; allowed?: readonly AllowedTool[] } = {},
-  ): Connectors =>
+  const connectorsOf = (options: { secrets?: readonly string[]; cacheMs?: number } = {}): Connectors =>
     createConnectors({
       db: db(),
       vault: {
@@ -39,7 +37,6 @@ describe.each(drivers)("connections on %s", (driver) => {
         maxResponseBytes: 1,
         connectTimeoutMs: 1_000,
       }),
-      allowed: options.allowed ?? [],
       cacheMs: options.cacheMs ?? 60_000,
     });
 
@@ -245,32 +242,5 @@ describe.each(drivers)("connections on %s", (driver) => {
     });
     expect(await connectors.test(caller, "wms")).toMatchObject({ ok: true, emulated: true });
     expect((await connectors.put(caller, wms)).emulate).toBe(false);
-  });
-
-  it("give only the tools that the operator allows their tenant", async () => {
-    const [one, two] = [callerOf(newId()), callerOf(newId())];
-    const connectors = connectorsOf({
-      allowed: [
-        { tenantId: null, pattern: "wms/http.list" },
-        { tenantId: two.tenantId, pattern: "http" },
-      ],
-    });
-    const describeAs = async (caller: Caller, name: string) => {
-      await connectors.put(caller, wms);
-      const [connection, operation] = [
-        await connectors.find(caller.tenantId, "wms"),
-        connectors.operation(name),
-      ];
-      if (connection === undefined || operation === undefined) throw new Error("it was put");
-      const input = name === "http.list" ? { next: { link: true } } : {};
-      return operation.describe(
-        connection,
-        operation.input.parse({ connection: "wms", path: "/x", ...input }),
-      ).tool;
-    };
-    const refused = { code: "TOOL_NOT_ALLOWED", params: { tool: "wms/http.request" } };
-    await expect(describeAs(one, "http.request")).rejects.toMatchObject(refused);
-    expect(await describeAs(one, "http.list")).toBe("wms/http.list");
-    expect(await describeAs(two, "http.request")).toBe("wms/http.request");
   });
 });

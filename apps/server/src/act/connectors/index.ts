@@ -12,6 +12,5 @@ export type {
   TestReport,
   Verb,
 } from "#act/connector-kit";
-export type { AllowedTool } from "./allowed-tools.ts";
 export type { ConnectionInput } from "./domain.ts";
 export { type Connectors, type ConnectorsDeps, createConnectors } from "./service.ts";

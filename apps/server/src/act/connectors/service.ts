@@ -15,7 +15,6 @@ import type { SecurityEvents } from "#platform/events";
 import { type FieldProblem, newId, OarsError } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
-import { type AllowedTool, createAllowedTools } from "./allowed-tools.ts";
 import { createConnectionCache } from "./connection-cache.ts";
 import {
   type ConnectionInput,
@@ -36,8 +35,8 @@ export interface ConnectorsDeps {
   readonly events?: Pick<SecurityEvents, "record">;
   /** Connectors besides the built-in ones. */
   readonly more?: readonly Connector[];
-  /** The tools that tenants may use; absent or empty: all. */
-  readonly allowed?: readonly AllowedTool[];
+  /** A connection is put, in this transaction; `before` is what had its name. */
+  readonly onPut?: (tx: Tx, caller: Caller, now: Connection, before: Connection | undefined) => Promise<void>;
   /** How long a connection may be served after another process changed it; 2,000 when absent. */
   readonly cacheMs?: number;
 }
@@ -59,7 +58,11 @@ export interface Connectors {
   ): Promise<TestReport & { readonly emulated: boolean; readonly ms: number }>;
   /** For actions: from memory when it can. */
   find(tenantId: string, name: string): Promise<Connection | undefined>;
+  /** Every connection of the tenant that this version of the server can use, by name. No permission check. */
+  all(tenantId: string): Promise<Connection[]>;
   operation(name: string): Operation | undefined;
+  /** Those of one connector; none for one that is not known. */
+  operationsOf(connector: string): readonly Operation[];
   readonly operations: readonly Operation[];
   /** What a person can choose from. */
   readonly catalogue: readonly Connector[];
@@ -70,9 +73,8 @@ export interface Connectors {
 export function createConnectors(deps: ConnectorsDeps): Connectors {
   const all: readonly Connector[] = [...webConnectors, ...wireConnectors, ...(deps.more ?? [])];
   const connectors = new Map(all.map((one) => [one.name, one]));
-  const allowed = createAllowedTools(deps.allowed ?? []);
   const operations = new Map(
-    all.flatMap((one) => Object.entries(one.operations)).map(([name, one]) => [name, guarded(one, allowed)]),
+    all.flatMap((one) => Object.entries(one.operations)).map(([name, one]) => [name, guarded(one)]),
   );
   const cache = createConnectionCache(deps.cacheMs ?? 2_000);
 
@@ -114,6 +116,7 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
         const clashes = factProblems(facts, await factsOfOthers(tx, tenantId, fields.data.name));
         if (problems.length + clashes.length > 0) throw invalid([...problems, ...clashes]);
         tx.onCommit(() => cache.drop(tenantId, fields.data.name));
+        const before = await findConnection(tx, tenantId, fields.data.name);
         const put = await putConnection(tx, { ...fields.data, tenantId, id: newId() });
         const target = { kind: "connection", id: put.name };
         const details = { connector: put.connector, revision: put.revision, emulate: put.emulate };
@@ -124,6 +127,7 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
           target,
           details,
         });
+        await deps.onPut?.(tx, caller, toReady(connectors, put), before && { ...before, settings: null });
         return put;
       });
     },
@@ -147,7 +151,16 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
       return { ...report, emulated: false, ms: Math.round(performance.now() - started) };
     },
     find: async (tenantId, name) => cache.get(tenantId, name, () => load(tenantId, name)),
+    all: async (tenantId) => {
+      const list = await deps.db.read(tenantId, (db) => listConnections(db, tenantId));
+      return list.flatMap((info) => {
+        const connector = connectors.get(info.connector);
+        const read = connector && readConfig(connector, info.config);
+        return read === undefined || "problems" in read ? [] : [{ ...info, settings: read.settings }];
+      });
+    },
     operation: (name) => operations.get(name),
+    operationsOf: (connector) => [...operations.values()].filter((one) => one.connector === connector),
     operations: [...operations.values()],
     catalogue: all,
     async factSpecs(tenantId) {

@@ -21,6 +21,14 @@ export function afterNumber(cursor: string | undefined): number | undefined {
   return Number(text);
 }
 
+/** The same for lists that are in the order of names. */
+export function afterName(cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined;
+  const text = textOf(cursor);
+  if (!/^[\x21-\x7e]{1,300}$/.test(text)) throw new OarsError("CURSOR_INVALID");
+  return text;
+}
+
 const textOf = (cursor: string): string => Buffer.from(cursor, "base64url").toString("latin1");
 export const cursorOf = (key: string | number): string => Buffer.from(String(key)).toString("base64url");
 

@@ -39,7 +39,7 @@ export interface RequestHeader {
 }
 
 export interface RouteSpec<S, P, Q, B> {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Canonical path with `:name` parameters. */
   readonly path: string;
   readonly access: Access;

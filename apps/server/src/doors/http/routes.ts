@@ -7,15 +7,18 @@ import { eventRoutes } from "./event-routes.ts";
 import { evidenceRoutes } from "./evidence-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
+import { keyRoutes } from "./key-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
 import { runCommandRoutes } from "./run-command-routes.ts";
+import { runGlanceRoutes } from "./run-glance-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
+import { toolRoutes } from "./tool-routes.ts";
 import { trustRoutes } from "./trust-routes.ts";
 import { webhookRoutes } from "./webhook-routes.ts";
 
@@ -23,9 +26,11 @@ import { webhookRoutes } from "./webhook-routes.ts";
 export const routes: readonly ServiceRoute[] = [
   ...accessRoutes,
   ...connectionRoutes,
+  ...toolRoutes,
   ...policyRoutes,
   ...flowRoutes,
   ...runRoutes,
+  ...runGlanceRoutes,
   ...blobRoutes,
   ...runCommandRoutes,
   ...gateRoutes,
@@ -33,6 +38,7 @@ export const routes: readonly ServiceRoute[] = [
   ...approvalRoutes,
   ...receiptRoutes,
   ...logRoutes,
+  ...keyRoutes,
   ...trustRoutes,
   ...eventRoutes,
   ...evidenceRoutes,

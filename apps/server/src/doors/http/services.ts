@@ -1,6 +1,7 @@
 import type { Registry } from "prom-client";
 import type { Actions } from "#act/actions";
 import type { Approvals } from "#act/approvals";
+import type { Catalogue } from "#act/catalogue";
 import type { Connectors } from "#act/connectors";
 import type { Policy } from "#act/policy";
 import type { Scheduling } from "#orchestrate/engine";
@@ -12,8 +13,9 @@ import type { Blobs } from "#platform/blobs";
 import type { SecurityEvents } from "#platform/events";
 import type { Scheduler } from "#platform/jobs";
 import type { Evidence } from "#sign/evidence";
+import type { Interop } from "#sign/interop";
 import type { Log } from "#sign/log";
-import type { Receipts } from "#sign/receipts";
+import type { Receipts, SigningKeys } from "#sign/receipts";
 import type { StreamTiming } from "./event-stream.ts";
 import { type Route, routeFor } from "./route.ts";
 import type { Secrets } from "./secrets.ts";
@@ -43,21 +45,24 @@ export interface Services {
   >;
   readonly secrets: Secrets;
   readonly connectors: Pick<Connectors, "put" | "list" | "find" | "test" | "catalogue">;
+  readonly catalogue: Pick<Catalogue, "browse" | "find" | "reclassify" | "review" | "allowance" | "allow">;
   readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
   readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
-  readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;
+  readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "keys" | "jwks" | "verifyRequest">;
+  readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
+  readonly interop: Interop;
   readonly receiptLog: Pick<
     Log,
-    "checkpoint" | "tlogProof" | "exportRun" | "leaf" | "consistency" | "file" | "status"
+    "checkpoint" | "inclusion" | "tlogProof" | "exportRun" | "leaf" | "consistency" | "file" | "status"
   >;
   /** Whether logs are served as files to anybody, and below which URL. */
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly evidence: Pick<
     Evidence,
-    "catalogue" | "mappings" | "coverage" | "ofControl" | "packs" | "schedules"
+    "catalogue" | "mappings" | "coverage" | "ofControl" | "controlsOf" | "packs" | "schedules"
   >;
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;

@@ -19,10 +19,14 @@ export type Role = (typeof roleNames)[number];
 export type Permission =
   | "actions:read"
   | "actions:write"
+  | "actions:operate"
+  | "actions:outputs"
+  | "actions:impersonate"
   | "approvals:read"
   | "approvals:decide"
   | "receipts:read"
   | "receipts:verify"
+  | "receipts:disclose"
   | "policies:read"
   | "policies:write"
   | "policies:publish"
@@ -34,11 +38,13 @@ export type Permission =
   | "runs:signal"
   | "connections:read"
   | "connections:write"
+  | "tools:review"
   | "secrets:read"
   | "secrets:write"
   | "access:read"
   | "access:write"
   | "log:read"
+  | "keys:write"
   | "webhooks:read"
   | "events:read"
   | "evidence:read"
@@ -65,6 +71,18 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
     about: "Propose and cancel actions.",
     roles: [...builders, "operator", "member", "agent", "service"],
   },
+  "actions:operate": {
+    about: "Release, reject and cancel actions of others.",
+    roles: [...admins, "operator"],
+  },
+  "actions:outputs": {
+    about: "Read what actions of others gave back.",
+    roles: [...builders, "operator"],
+  },
+  "actions:impersonate": {
+    about: "Propose actions in the name of agents and for users without a delegation from them.",
+    roles: admins,
+  },
   "approvals:read": { about: "Read approvals and their votes.", roles: everyone },
   "approvals:decide": {
     about: "Vote on approvals, within the roles that an approval asks for.",
@@ -72,6 +90,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   },
   "receipts:read": { about: "Read and search receipts.", roles: everyone },
   "receipts:verify": { about: "Verify receipts on the server.", roles: everyone },
+  "receipts:disclose": {
+    about: "See the sensitive members of receipts: arguments, results, reasons.",
+    roles: [...admins, "auditor"],
+  },
   "policies:read": { about: "Read policy bundles.", roles: watchers },
   "policies:write": { about: "Draft policy bundles.", roles: builders },
   "policies:publish": { about: "Put a policy bundle in force.", roles: admins },
@@ -92,6 +114,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
     roles: [...people, "agent", "service"],
   },
   "connections:write": { about: "Create and change connections.", roles: builders },
+  "tools:review": {
+    about: "Classify tools, accept changed ones, and say which the tenant may use.",
+    roles: admins,
+  },
   "secrets:read": { about: "List secrets by name; no permission shows a value.", roles: [...watchers] },
   "secrets:write": { about: "Store, replace and delete secrets.", roles: builders },
   "access:read": {
@@ -100,6 +126,7 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   },
   "access:write": { about: "Create principals, grant roles, issue and revoke keys.", roles: admins },
   "log:read": { about: "Read the receipt log: checkpoints, proofs, exports.", roles: watchers },
+  "keys:write": { about: "Rotate and revoke the keys that sign receipts and the log.", roles: admins },
   "webhooks:read": {
     about: "Read webhooks and what they received.",
     roles: [...builders, "operator", "auditor", "service"],
@@ -117,7 +144,10 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
     about: "Read frameworks, mappings of controls and their coverage.",
     roles: [...builders, "operator", "auditor"],
   },
-  "compliance:write": { about: "Change which receipts are evidence of a control, and which packs are made each month.", roles: admins },
+  "compliance:write": {
+    about: "Change which receipts are evidence of a control, and which packs are made each month.",
+    roles: admins,
+  },
   "system:read": {
     about: "See the background jobs of the installation.",
     roles: [...admins, "operator"],

@@ -73,6 +73,14 @@ export interface Config {
   }[];
   readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
   readonly logOrigin: string;
+  /** Days after which signing keys are followed by new ones; null: never by themselves. */
+  readonly keyRotateDays: number | null;
+  readonly signer: {
+    /** Who holds the private halves of new signing keys. */
+    readonly kind: "software" | "transit";
+    /** Set where the service is known, for keys that it holds already. */
+    readonly transit: { readonly url: string; readonly token: Secret<string> } | null;
+  };
   /** Whether anybody may read logs as files. */
   readonly logPublic: boolean;
   /** Legal, but to be said at start. */
@@ -172,6 +180,10 @@ function checkTogether(v: Values, env: Environment, report: Report, warnings: st
       "missing",
       `is needed by OARS_STORE=postgres; set ${variables.OARS_POSTGRES_URL.reader.type}`,
     );
+  }
+  for (const name of ["OARS_SIGNER_URL", "OARS_SIGNER_TOKEN"] as const) {
+    if (v.OARS_SIGNER === "transit" && !isSet(name))
+      report(name, "missing", `is needed by OARS_SIGNER=transit; set ${variables[name].reader.type}`);
   }
   if (v.OARS_STORE === "pglite" && !isSet("OARS_STORE") && isSet("OARS_POSTGRES_URL")) {
     if (env.OARS_POSTGRES_URL?.trim()) {
@@ -273,6 +285,14 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     egressHosts: v.OARS_EGRESS_HOSTS,
     allowedTools: v.OARS_ALLOWED_TOOLS,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
+    keyRotateDays: v.OARS_KEY_ROTATE_AFTER,
+    signer: {
+      kind: v.OARS_SIGNER,
+      transit:
+        v.OARS_SIGNER_URL && v.OARS_SIGNER_TOKEN
+          ? { url: v.OARS_SIGNER_URL, token: v.OARS_SIGNER_TOKEN }
+          : null,
+    },
     logPublic: v.OARS_LOG_PUBLIC,
     warnings,
   };

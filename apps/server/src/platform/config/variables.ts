@@ -278,6 +278,31 @@ export const variables = {
         "The name under which receipt logs are signed. Verifiers pin it: choose it once and never change it.",
     },
   ),
+  OARS_KEY_ROTATE_AFTER: always(read.keeping, "90d", {
+    group: "Log",
+    description:
+      "How old a signing key becomes before a new one follows it, with a day of overlap; `forever`: keys are rotated by hand alone.",
+  }),
+  OARS_SIGNER: always(read.oneOf("software", "transit"), "software", {
+    group: "Log",
+    description:
+      "Who holds the private halves of new signing keys. `software`: this server, sealed with `OARS_DATA_ENCRYPTION_KEY`. `transit`: a service with the interface of Vault's transit engine, as HashiCorp Vault, OpenBao and gateways before HSMs have. Keys that exist stay where they are until they are rotated.",
+  }),
+  OARS_SIGNER_URL: sometimes(read.webAddress, "needed when `OARS_SIGNER=transit`", {
+    group: "Log",
+    description:
+      "The transit engine, such as `https://vault.example:8200/v1/transit`. A private address must be in `OARS_EGRESS_ALLOW`.",
+  }),
+  OARS_SIGNER_TOKEN: sometimes(
+    read.secretText("a token without spaces", /^\S{1,2000}$/),
+    "needed when `OARS_SIGNER=transit`",
+    {
+      group: "Log",
+      secret: true,
+      description:
+        "The token for it. It must be allowed to make, read and rotate the keys `oars-*`, and to sign with them.",
+    },
+  ),
   OARS_LOG_PUBLIC: always(read.yesOrNo, "true", {
     group: "Log",
     description:

@@ -102,6 +102,7 @@ export const errorCatalogue = {
 
   CONNECTION_NOT_FOUND: spec(404, "never", "There is no connection named {name}."),
   CONNECTION_INVALID: spec(422, "never", "The connection is not valid; see `errors`."),
+  TOOL_NOT_FOUND: spec(404, "never", "There is no tool named {name}; list the tools to see their names."),
   TOOL_NOT_ALLOWED: spec(403, "never", "{tool} is not among the tools that this tenant may use."),
   CONNECTOR_UNKNOWN: spec(422, "never", "There is no connector {connector}; choose one of {connectors}."),
 
@@ -204,6 +205,13 @@ export const errorCatalogue = {
   RECEIPT_NOT_FOUND: spec(404, "never", "There is no such receipt."),
   RECEIPT_NOT_LOGGED: spec(409, "after", "The receipt is not in the log yet; wait {seconds} s."),
 
+  SIGNER_UNAVAILABLE: spec(
+    503,
+    "safe",
+    "The service that holds the signing keys did not sign; nothing was changed.",
+  ),
+  SIGNING_KEY_NOT_FOUND: spec(404, "never", "The tenant has no signing key {kid}."),
+  SIGNING_KEY_REVOKED: spec(409, "never", "The signing key {kid} is revoked already."),
   LOG_FILE_NOT_FOUND: spec(404, "never", "The log has no such file."),
   LOG_ENTRIES_RETIRED: spec(
     410,

@@ -92,8 +92,8 @@ export async function buildPack(db: Database, zip: ZipWriter, input: BuildInput)
   await add("checkpoint.txt", input.head.note);
   await add("README.txt", readme(told, input.trustUrl));
   const manifest: PackManifest = { ...told, files: [...files] };
-  const { privateKey, kid } = input.signers.receipt;
-  const jws = signPack(manifest, privateKey, kid);
+  const { kid, sign } = input.signers.receipt;
+  const jws = await signPack(manifest, kid, sign);
   await add(manifestFile, canonicalJson(manifest));
   await add(signatureFile, `${jws}\n`);
   await zip.end();

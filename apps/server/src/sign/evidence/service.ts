@@ -4,14 +4,14 @@ import type { SecurityEvents } from "#platform/events";
 import type { Outbox } from "#platform/jobs";
 import type { Clock } from "#platform/kernel";
 import type { Log } from "#sign/log";
-import { createSigners, type Receipts, type SignersDeps } from "#sign/receipts";
+import type { Receipts, Signers } from "#sign/receipts";
 import { type CatalogueControl, type Framework, frameworks } from "./catalogue.ts";
 import { type CoverageQuery, type CoverageReport, scanCoverage } from "./coverage.ts";
 import { createMappings, type Mappings } from "./mappings.ts";
 import { createPackWorker } from "./pack-worker.ts";
 import { createPacks, type Packs, packRequested } from "./packs.ts";
 import { createSchedules, type Schedules } from "./schedules.ts";
-import { createTagger } from "./tagger.ts";
+import { createTagger, listControls } from "./tagger.ts";
 
 export interface Evidence {
   /** Needs `compliance:read`. */
@@ -21,6 +21,11 @@ export interface Evidence {
   coverage(caller: Caller, query: CoverageQuery): Promise<CoverageReport>;
   /** A condition on `receipt.id`: the receipts that are evidence of a control, all of them. Throws EVIDENCE_CONTROL_NOT_FOUND. */
   ofControl(tenantId: string, framework: string, controlId: string): Promise<Sql>;
+  /** Controls, as `framework/control`, that receipts are evidence of, as far as they were tagged. */
+  controlsOf(
+    tenantId: string,
+    receiptIds: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly string[]>>;
   readonly packs: Packs;
   readonly schedules: Pick<Schedules, "list" | "set" | "remove">;
   /** Tags what is new in the logs; true when there is more to do. */
@@ -32,9 +37,12 @@ export interface Evidence {
   stop(): Promise<void>;
 }
 
-export interface EvidenceDeps extends SignersDeps {
+export interface EvidenceDeps {
   readonly db: Database;
   readonly clock: Clock;
+  /** Public URL of this server. */
+  readonly origin: string;
+  readonly signers: Signers;
   readonly outbox: Pick<Outbox, "emit" | "on">;
   readonly receipts: Pick<Receipts, "add" | "trust">;
   readonly log: Pick<Log, "sequenceNow">;
@@ -50,7 +58,7 @@ export function createEvidence(deps: EvidenceDeps): Evidence {
   const tagger = createTagger(db);
   const packs = createPacks({ ...deps, mappings });
   const schedules = createSchedules(db, mappings);
-  const worker = createPackWorker({ ...deps, mappings, signers: createSigners(deps) });
+  const worker = createPackWorker({ ...deps, mappings });
   deps.outbox.on(packRequested, async () => worker.wake());
   return {
     catalogue: (caller) => {
@@ -68,6 +76,7 @@ export function createEvidence(deps: EvidenceDeps): Evidence {
       await tagger.catchUp(tenantId);
       return sql`id in (select receipt_id from receipt_control where tenant_id = ${tenantId} and mapping_id = ${mapping.id})`;
     },
+    controlsOf: (tenantId, receiptIds) => db.read(tenantId, (tx) => listControls(tx, tenantId, receiptIds)),
     packs,
     schedules,
     tag: tagger.sweep,

@@ -4,7 +4,7 @@
  * none out and tags none twice, whatever dies. A new version of a mapping begins at the first leaf.
  */
 import { kindsOf, matchesFilter } from "@oars/receipts";
-import { type Database, sql, type Tx } from "#platform/db";
+import { type Database, type Db, sql, type Tx } from "#platform/db";
 import { dayBefore } from "#platform/kernel";
 import { findHead } from "#sign/log";
 import { bitsOf, type ControlMapping } from "./domain.ts";
@@ -83,6 +83,22 @@ const insertTags = async (tx: Tx, tenantId: string, tags: readonly Tag[]): Promi
       at timestamptz)
     on conflict do nothing`);
 };
+
+/** By the mappings in force. */
+export async function listControls(
+  db: Db,
+  tenantId: string,
+  receiptIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  if (receiptIds.length === 0) return new Map();
+  const rows = await db.query<{ id: string; controls: string[] }>(sql`/* evidence.listControls */
+    select t.receipt_id as id, jsonb_agg(m.framework || '/' || m.control_id order by m.framework, m.control_id) as controls
+    from receipt_control t join control_mapping m on m.tenant_id = t.tenant_id and m.id = t.mapping_id
+    where t.tenant_id = ${tenantId} and m.replaced_at is null
+      and t.receipt_id in (select jsonb_array_elements_text(${JSON.stringify(receiptIds)}::jsonb)::uuid)
+    group by t.receipt_id`);
+  return new Map(rows.map(({ id, controls }) => [id, controls]));
+}
 
 /** Across tenants: those with a mapping that is behind the log. */
 async function findBehind(db: Database): Promise<string[]> {
