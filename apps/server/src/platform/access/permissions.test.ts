@@ -28,7 +28,7 @@ describe("roles", () => {
   });
 
   it("an auditor reads, verifies and takes evidence away, and changes nothing", () => {
-    for (const p of permissionsOf("auditor")) expect(p).toMatch(/:(read|verify|export)$/);
+    for (const p of permissionsOf("auditor")) expect(p).toMatch(/:(read|verify|export|disclose)$/);
   });
 
   it.each(["agent", "service", "member"])(
