@@ -1,6 +1,5 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
-import { type Approvals, createApprovals } from "#act/approvals";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
 import { createPolicy, type Policy } from "#act/policy";
@@ -40,16 +39,16 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
+import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms extends SignRooms {
+export interface Rooms extends SignRooms, ApprovalWing {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
   readonly policy: Policy;
-  readonly approvals: Approvals;
   readonly connectors: Connectors;
   readonly catalogue: Catalogue;
   readonly actions: Actions;
@@ -125,7 +124,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
     db,
     vault,
     dialer,
+    receipts,
     events,
+    origin: config.http.publicUrl,
+    fault,
+    breaker: config.breaker,
+    usedBy: (tenantId, name) => flows.usersOf(tenantId, name),
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
@@ -136,7 +140,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
     clock,
     facts: (tenantId) => connectors.factSpecs(tenantId),
   });
-  const approvals = createApprovals({ db, receipts, outbox });
+  const approvalWing = composeApprovals({
+    db,
+    vault,
+    receipts,
+    outbox,
+    clock,
+    publicUrl: config.http.publicUrl,
+    secret: keys.dataEncryption.reveal(),
+    loadAction: (tenantId, id) => actions.load(tenantId, id),
+  });
+  const { approvals } = approvalWing;
   const actions = createActions({
     db,
     clock,
@@ -234,7 +248,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions, pressure };
+  const rooms = { db, connectors, ...approvalWing, idempotency, outbox, receipts, engine, actions, pressure };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -277,7 +291,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
     policy,
-    approvals,
+    ...approvalWing,
     connectors,
     catalogue,
     actions,
@@ -328,7 +342,16 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 
 type Background = Pick<
   Rooms,
-  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure"
+  | "db"
+  | "connectors"
+  | "approvals"
+  | "factors"
+  | "idempotency"
+  | "outbox"
+  | "receipts"
+  | "engine"
+  | "actions"
+  | "pressure"
 >;
 
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
@@ -340,15 +363,7 @@ const installationJobs = (
     readonly retire: () => Promise<void>;
   },
 ): Job[] => [
-  {
-    name: "approval-expiry",
-    everyMs: 10_000,
-    work: async () => {
-      const next = await rooms.approvals.nextExpiry();
-      if (next === null || next > 0) return next;
-      return soonIf((await rooms.approvals.expireDue(100)) > 0);
-    },
-  },
+  ...approvalJobs(rooms),
   {
     name: "lost-executions",
     everyMs: 60_000,
@@ -361,6 +376,11 @@ const installationJobs = (
       await rooms.sweepInvariants();
       return null;
     },
+  },
+  {
+    name: "connection-credentials",
+    everyMs: 30_000,
+    work: () => rooms.connectors.refreshDue(),
   },
   {
     name: "idempotency-keys",

@@ -11,11 +11,14 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
   {
     act: [
       "connector-kit",
+      "connector-auth",
       "connectors-web",
       "connectors-wire",
       "connectors",
       "catalogue",
       "policy",
+      "workflows",
+      "factors",
       "approvals",
       "actions",
     ],

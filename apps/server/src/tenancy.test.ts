@@ -6,6 +6,8 @@ import type { Caller } from "#platform/access";
 import { migrationsDir, type Sql, sql, WriteSet } from "#platform/db";
 import { formatId, newId } from "#platform/kernel";
 import { drivers } from "#testing";
+import { furnishApprovals } from "./testing/furnish-approvals.ts";
+import { furnishConnections } from "./testing/furnish-connections.ts";
 import { openStage, type Stage } from "./testing/stage.ts";
 import { until } from "./testing/until.ts";
 
@@ -147,6 +149,8 @@ describe.each(drivers)("tenants on %s", (driver) => {
       input: { method: "POST", path: "/x", body: { hold: true } },
     });
     await app.approvals.decide(stage.approver, done.approvalId ?? "", { decision: "approve", reason: "" });
+    await furnishApprovals(app, admin, [stage.approver, stage.approver2], done.approvalId ?? "");
+    await furnishConnections(app, admin);
     await app.scheduling.put(admin, { weight: 2 });
     await app.catalogue.allow(admin, ["*"]);
     await app.idempotency.reserve(admin.tenantId, admin.principalId, "POST /v1/x", newId(), "f");
@@ -288,6 +292,23 @@ describe.each(drivers)("tenants on %s", (driver) => {
       ["actions.load", "action", (s, id) => s.actions.load(b.tenantId, id)],
       ["actions.list by run", "run", (s, runId) => s.actions.list(b, { runId, limit: 10 })],
       ["approvals.find", "approval", (s, id) => s.approvals.find(b, id)],
+      ["approvals.detail", "approval", (s, id) => s.approvals.detail(b, id)],
+      ["approvals.challenge", "approval", (s, id) => s.approvals.challenge(b, id, "approve")],
+      ["approvals.breakGlass", "approval", (s, id) => s.approvals.breakGlass(b, id, { reason: "because" })],
+      [
+        "approvals.review",
+        "approval",
+        (s, id) => s.approvals.review(b, id, { verdict: "justified", comment: "" }),
+      ],
+      ["approvals.comment", "approval", (s, id) => s.approvals.comment(b, id, "x")],
+      ["approvals.comments", "approval", (s, id) => s.approvals.comments(b, id, { after: null, limit: 5 })],
+      [
+        "approvals.delegate",
+        "principal",
+        (s, toId) => s.approvals.delegate(b, { toId, endsAt: new Date(Date.now() + 60_000), reason: "x" }),
+      ],
+      ["factors.list", "principal", (s, id) => s.factors.list(b, id)],
+      ["factors.reset", "principal", (s, id) => s.factors.reset(b, id)],
       ["approvals.decide", "approval", (s, id) => s.approvals.decide(b, id, vote)],
       ["approvals.load", "approval", (s, id) => s.approvals.load(b.tenantId, id)],
       ["approvals.expire", "approval", (s, id) => s.approvals.expire(b.tenantId, id)],
@@ -343,7 +364,7 @@ describe.each(drivers)("tenants on %s", (driver) => {
       expect(await app.actions.list(b, page)).toEqual([]);
       expect(await app.approvals.list(b, page)).toEqual([]);
       const receipts = await app.receipts.list(b.tenantId, {}, page);
-      expect(receipts.items.map((r) => r.type)).toEqual(["policy.published"]);
+      expect(receipts.items.map((r) => r.type)).toEqual(["policy.published", "tool.definition_changed"]);
       expect((await app.access.listPrincipals(b, page)).items.map((p) => p.id)).toEqual([b.principalId]);
       expect((await app.connectors.list(b)).map((c) => c.tenantId)).toEqual([b.tenantId]);
       expect((await app.triggers.list(b)).map((w) => w.tenantId)).toEqual([b.tenantId]);

@@ -19,6 +19,10 @@ export const idPrefix = {
   control: "ctl",
   gate: "gat",
   signal: "sig",
+  comment: "cmt",
+  delegation: "dlg",
+  factor: "fac",
+  challenge: "chl",
   event: "evt",
   alert: "alr",
   target: "tgt",
@@ -53,6 +57,10 @@ export const evidenceId = typeId("evidence");
 export const controlMappingId = typeId("control");
 export const gateId = typeId("gate");
 export const signalId = typeId("signal");
+export const commentId = typeId("comment");
+export const delegationId = typeId("delegation");
+export const factorId = typeId("factor");
+export const challengeId = typeId("challenge");
 export const securityEventId = typeId("event");
 export const alertId = typeId("alert");
 export const targetId = typeId("target");
@@ -72,6 +80,10 @@ export type EvidenceId = z.infer<typeof evidenceId>;
 export type ControlMappingId = z.infer<typeof controlMappingId>;
 export type GateId = z.infer<typeof gateId>;
 export type SignalId = z.infer<typeof signalId>;
+export type CommentId = z.infer<typeof commentId>;
+export type DelegationId = z.infer<typeof delegationId>;
+export type FactorId = z.infer<typeof factorId>;
+export type ChallengeId = z.infer<typeof challengeId>;
 export type SecurityEventId = z.infer<typeof securityEventId>;
 export type AlertId = z.infer<typeof alertId>;
 export type TargetId = z.infer<typeof targetId>;

@@ -1,7 +1,9 @@
 export * from "./action.ts";
 export * from "./approval.ts";
+export * from "./approval-workflow.ts";
 export * from "./connection.ts";
 export * from "./evidence.ts";
+export * from "./factor.ts";
 export * from "./flow.ts";
 export * from "./flow-definition.ts";
 export { duration, durationMs } from "./flow-duration.ts";

@@ -12,6 +12,11 @@ export const receiptTypes = [
   "approval.resolved",
   "approval.expired",
   "approval.consumed",
+  "approval.escalated",
+  "approval.delegated",
+  "approval.workflow_changed",
+  "factor.changed",
+  "factor.failed",
   "execution.started",
   "execution.finished",
   "run.started",
@@ -29,6 +34,7 @@ export const receiptTypes = [
   "privacy.erased",
   "export.created",
   "breakglass.used",
+  "breakglass.reviewed",
 ] as const;
 
 export type ReceiptType = (typeof receiptTypes)[number];

@@ -1,5 +1,5 @@
 /** Proposing, performing and settling: the hot path of an action. */
-import type { Approvals } from "#act/approvals";
+import type { Approvals, Requested } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
 import type { Connectors, OperationOutcome } from "#act/connectors";
 import type { Decision, Policy } from "#act/policy";
@@ -9,7 +9,14 @@ import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
 import type { ActionState } from "./domain.ts";
-import { decideFor, notAllowed, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
+import {
+  chainIds,
+  decideFor,
+  notAllowed,
+  type Proposal,
+  type Resolved,
+  resolveProposal,
+} from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
 import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";
@@ -64,12 +71,14 @@ export type Commit = (set: WriteSet, held: string | null) => Promise<CommitResul
 /** [X1] Decides and records in one commit; on `execute` the caller performs the action next. */
 export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit): Promise<Proposed> {
   const resolved = await resolveProposal(deps, p);
-  const decision = await decideFor(deps.policy, p, resolved, { count: 0, roles: [] }, deps.clock.now());
+  const asked = await decideFor(deps.policy, p, resolved, { count: 0, roles: [] }, deps.clock.now());
   const actionId = newId();
-  const state = stateFor[decision.effect];
   const set = new WriteSet();
-  const approvalId =
-    state === "pending_approval" ? await hold(deps, set, p, resolved, decision, actionId) : null;
+  const held =
+    asked.effect === "require_approval" ? await hold(deps, set, p, resolved, asked, actionId) : null;
+  const decision = held && "refused" in held ? unasked(asked, held) : asked;
+  const approvalId = held && "id" in held ? held.id : null;
+  const state = stateFor[decision.effect];
   const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId });
   set.add(store.insertAction, row);
   const { reservation } = p;
@@ -174,14 +183,19 @@ function hold(
   r: Resolved,
   d: Decision,
   actionId: string,
-): Promise<string> {
+): Promise<Requested> {
+  const { approval } = d;
+  const chain = chainIds(p.caller);
   return deps.approvals.request(set, {
     tenantId: p.caller.tenantId,
     actionId,
     actionDigest: r.digest,
-    requirements: d.approval?.requirements ?? [],
+    requirements: approval?.requirements ?? [],
+    workflows: approval?.workflows ?? [],
+    stepUp: approval?.stepUp ?? null,
+    breakGlass: approval?.breakGlass ?? false,
     requesterId: p.caller.principalId,
-    excluded: [p.caller.principalId, ...(p.caller.ownerId ? [p.caller.ownerId] : [])],
+    excluded: chain,
     subject: {
       tool: r.shape.tool,
       target: r.shape.target,
@@ -190,11 +204,22 @@ function hold(
       facts: r.shape.facts,
       runId: p.origin?.runId ?? null,
       step: p.origin?.step ?? null,
+      rules: d.reasons,
+      chain,
     },
     reason: d.message,
-    ttlMs: d.approval?.ttlMs ?? 3_600_000,
+    ttlMs: approval?.ttlMs ?? 3_600_000,
   });
 }
+
+/** People are not asked, so nobody can lift what holds the action: it is denied. */
+const unasked = (d: Decision, why: { readonly refused: string; readonly guard: string }): Decision => ({
+  ...d,
+  effect: "deny",
+  approval: null,
+  reasons: [...d.reasons, why.guard],
+  message: why.refused,
+});
 
 export interface Performed {
   readonly outcome: OperationOutcome;

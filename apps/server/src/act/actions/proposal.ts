@@ -98,12 +98,16 @@ function definitionDigest(connection: Connection): string {
   return digest;
 }
 
-export const chainOf = (caller: Caller): string[] =>
-  [caller.ownerId, caller.principalId].filter((id) => id !== null).map((id) => formatId("principal", id));
+/** From who is answerable to who acts. */
+export const chainIds = (caller: Caller): string[] =>
+  [caller.ownerId, caller.principalId].filter((id) => id !== null);
+
+export const chainOf = (caller: Caller): string[] => chainIds(caller).map((id) => formatId("principal", id));
 
 export interface Approvers {
   readonly count: number;
   readonly roles: readonly string[];
+  readonly workflows?: readonly string[];
 }
 
 /** What the policy says, and what stands before it: a tool that may not be used, or that nobody has reviewed. */

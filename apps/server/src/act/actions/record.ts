@@ -95,7 +95,7 @@ export async function addDecision(
       effect: d.effect,
       reasons: d.reasons,
       errors: d.errors,
-      obligations: (d.approval?.requirements ?? []).map((q) => `approve:${q.role}:${q.quorum}`),
+      obligations: obligationsOf(d),
       policy: {
         ...(d.policy.bundle ? { bundle: d.policy.bundle } : {}),
         ...(d.policy.version ? { version: d.policy.version } : {}),
@@ -111,6 +111,12 @@ export async function addDecision(
     ...(input === undefined ? {} : { disclose: { args: input } }),
   });
 }
+
+const obligationsOf = ({ approval }: Decision): string[] => [
+  ...(approval?.requirements ?? []).map((q) => `approve:${q.role}:${q.quorum}`),
+  ...(approval?.workflows ?? []).map((name) => `approve:workflow:${name}`),
+  ...(approval?.stepUp ? [`step_up:${approval.stepUp}`] : []),
+];
 
 const statusOf = { completed: "completed", failed: "tool_error", unknown: "unknown" } as const;
 

@@ -18,7 +18,8 @@ describe("what a bundle asks of people", () => {
     expect(codes('@require_approval("approver:1")')).toEqual([]);
   });
 
-  it("is refused when this server cannot take the confirmation, rather than left out", () => {
-    expect(codes('@require_approval("approver:1") @step_up("webauthn")')).toEqual(["STEP_UP_UNAVAILABLE"]);
+  it("may be a workflow, a confirmation of each vote, and that nobody breaks the glass", () => {
+    expect(codes('@require_approval("workflow:change-board, approver:1")')).toEqual([]);
+    expect(codes('@require_approval("approver:1") @step_up("webauthn") @break_glass("never")')).toEqual([]);
   });
 });

@@ -49,7 +49,7 @@ export interface CaseRequest {
   readonly dataTypes?: readonly string[] | undefined;
   readonly target?: string | undefined;
   readonly args?: Readonly<Record<string, string | number | boolean>> | undefined;
-  readonly approvals?: { readonly count: number; readonly roles: readonly string[] } | undefined;
+  readonly approvals?: DecisionRequest["approvals"] | undefined;
   readonly delegation?:
     | { readonly user?: string | undefined; readonly depth?: number | undefined }
     | undefined;
@@ -116,15 +116,24 @@ export interface DecisionRequest {
   };
   readonly target: string;
   readonly facts: Readonly<Record<string, string | number | boolean | null>>;
-  readonly approvals: { readonly count: number; readonly roles: readonly string[] };
+  readonly approvals: {
+    readonly count: number;
+    readonly roles: readonly string[];
+    /** Approval workflows that have been gone through; none when left out. */
+    readonly workflows?: readonly string[] | undefined;
+  };
   readonly now: Date;
 }
 
 export interface ApprovalDemand {
   /** Sorted by role; for each role the largest quorum that a determining policy asks for. */
   readonly requirements: readonly { readonly role: string; readonly quorum: number }[];
+  /** Names of approval workflows to go through, sorted; `default` is the tenant's own choice. */
+  readonly workflows: readonly string[];
   readonly ttlMs: number;
   readonly stepUp: StepUp | null;
+  /** False where a determining policy forbids breaking the glass. */
+  readonly breakGlass: boolean;
 }
 
 /** What Cedar was asked, so that the decision can be replayed offline. May hold personal data: seal it. */
@@ -200,8 +209,11 @@ export type StepUp = (typeof stepUps)[number];
 /** The annotations of a policy, which Cedar carries but does not act upon. */
 export interface Duties {
   readonly approval?: readonly { readonly role: string; readonly quorum: number }[] | undefined;
+  readonly workflows?: readonly string[] | undefined;
   readonly ttlMs?: number | undefined;
   readonly stepUp?: StepUp | undefined;
+  /** Present: nobody may run the action without the votes, not even in an emergency. */
+  readonly breakGlass?: false | undefined;
   readonly quarantine?: boolean | undefined;
   readonly description?: string | undefined;
 }

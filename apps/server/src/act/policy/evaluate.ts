@@ -95,11 +95,13 @@ function conclude(
   if (duties.length === 0 || !duties.every((duty) => duty.approval)) return say("deny", first.reasons);
 
   const approval = combineDuties(duties);
-  const votes = approval.requirements.reduce((sum, { quorum }) => sum + quorum, 0);
+  const asked = approval.requirements.reduce((sum, { quorum }) => sum + quorum, 0);
+  const votes = asked + (approval.workflows.length > 0 ? 1 : 0); // a workflow has one person at the least
   const roles = [...q.approvals.roles, ...approval.requirements.map(({ role }) => role)];
   const approvals = {
     count: Math.max(q.approvals.count, votes),
     roles: [...new Set(roles)].sort(),
+    workflows: [...new Set([...(q.approvals.workflows ?? []), ...approval.workflows])].sort(),
   };
   const second = ask({ ...envelope, context: { ...envelope.context, approvals } });
   if (second.errors.length > 0) return broken(second.errors);

@@ -51,6 +51,7 @@ export function requestErrors(q: DecisionRequest, facts: readonly FactSpec[]): s
   texts("principal.groups", q.principal.groups ?? []);
   texts("tool.dataTypes", q.tool.dataTypes);
   texts("approvals.roles", q.approvals.roles);
+  texts("approvals.workflows", q.approvals.workflows ?? []);
   whole("tool.risk", q.tool.risk);
   whole("delegation.depth", q.delegation.depth);
   whole("approvals.count", q.approvals.count);
@@ -98,7 +99,11 @@ export function questionOf(q: DecisionRequest, facts: readonly FactSpec[]): Ques
     now: { __extn: { fn: "datetime", arg: q.now.toISOString() } },
     risk: q.tool.risk,
     args: Object.fromEntries(given),
-    approvals: { count: q.approvals.count, roles: sortedSet(q.approvals.roles) },
+    approvals: {
+      count: q.approvals.count,
+      roles: sortedSet(q.approvals.roles),
+      workflows: sortedSet(q.approvals.workflows ?? []),
+    },
   };
   const entities = [
     {

@@ -45,7 +45,7 @@ export function schemaText(facts: readonly FactSpec[]): string {
     args: {
 ${args}
     },
-    approvals: { count: __cedar::Long, roles: Set<__cedar::String> },
+    approvals: { count: __cedar::Long, roles: Set<__cedar::String>, workflows: Set<__cedar::String> },
   };
   action read, write, delete, execute, send, pay appliesTo {
     principal: [User, Agent, Service],

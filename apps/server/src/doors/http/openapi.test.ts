@@ -76,8 +76,11 @@ describe("the route table", () => {
     expect(without).toEqual([
       "/v1/auth/token", // a token more does no harm
       "/v1/connections/:name/test", // changes nothing, there or here
+      "/v1/connections/:name/authorize", // a consent that nobody ends is forgotten
+      "/v1/oauth/callback", // its state serves once
       "/v1/policies/validate",
       "/v1/flows/validate",
+      "/v1/approval-links/open", // reads
       "/v1/receipts/verify",
       "/v1/evidence/exports/verify",
       "/v1/admin/compliance/coverage/scan",

@@ -1,10 +1,15 @@
 import { accessRoutes } from "./access-routes.ts";
-import { actionRoutes, approvalRoutes } from "./action-routes.ts";
+import { actionRoutes } from "./action-routes.ts";
+import { approvalAdminRoutes } from "./approval-admin-routes.ts";
+import { approvalRoutes } from "./approval-routes.ts";
+import { approvalTalkRoutes } from "./approval-talk-routes.ts";
+import { authorizationRoutes } from "./authorization-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { complianceRoutes } from "./compliance-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { evidenceRoutes } from "./evidence-routes.ts";
+import { factorRoutes } from "./factor-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
 import { keyRoutes } from "./key-routes.ts";
@@ -16,6 +21,7 @@ import { runCommandRoutes } from "./run-command-routes.ts";
 import { runGlanceRoutes } from "./run-glance-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { schedulingRoutes } from "./scheduling-routes.ts";
+import { secretRoutes } from "./secret-routes.ts";
 import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
 import { toolRoutes } from "./tool-routes.ts";
@@ -25,7 +31,9 @@ import { webhookRoutes } from "./webhook-routes.ts";
 /** The whole HTTP API: what is served, documented and checked. */
 export const routes: readonly ServiceRoute[] = [
   ...accessRoutes,
+  ...secretRoutes,
   ...connectionRoutes,
+  ...authorizationRoutes,
   ...toolRoutes,
   ...policyRoutes,
   ...flowRoutes,
@@ -36,6 +44,9 @@ export const routes: readonly ServiceRoute[] = [
   ...gateRoutes,
   ...actionRoutes,
   ...approvalRoutes,
+  ...approvalTalkRoutes,
+  ...approvalAdminRoutes,
+  ...factorRoutes,
   ...receiptRoutes,
   ...logRoutes,
   ...keyRoutes,

@@ -1,9 +1,11 @@
 import type { Registry } from "prom-client";
 import type { Actions } from "#act/actions";
-import type { Approvals } from "#act/approvals";
+import type { ApprovalLinks, Approvals } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
 import type { Connectors } from "#act/connectors";
+import type { Factors } from "#act/factors";
 import type { Policy } from "#act/policy";
+import type { Workflows } from "#act/workflows";
 import type { Scheduling } from "#orchestrate/engine";
 import type { Flows } from "#orchestrate/flows";
 import type { Runs } from "#orchestrate/runs";
@@ -44,13 +46,19 @@ export interface Services {
     | "issueToken"
   >;
   readonly secrets: Secrets;
-  readonly connectors: Pick<Connectors, "put" | "list" | "find" | "test" | "catalogue">;
+  readonly connectors: Omit<Connectors, "find" | "operation" | "operations" | "factSpecs" | "refreshDue">;
   readonly catalogue: Pick<Catalogue, "browse" | "find" | "reclassify" | "review" | "allowance" | "allow">;
   readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
-  readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
+  readonly approvals: Omit<
+    Approvals,
+    "request" | "consume" | "load" | "cancelFor" | "expire" | "expireDue" | "escalateDue" | "nextTimer"
+  >;
+  readonly approvalLinks: ApprovalLinks;
+  readonly factors: Omit<Factors, "prove" | "purge">;
+  readonly workflows: Omit<Workflows, "follow">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "keys" | "jwks" | "verifyRequest">;
   readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
   readonly interop: Interop;

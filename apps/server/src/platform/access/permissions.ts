@@ -24,6 +24,8 @@ export type Permission =
   | "actions:impersonate"
   | "approvals:read"
   | "approvals:decide"
+  | "approvals:manage"
+  | "approvals:break_glass"
   | "receipts:read"
   | "receipts:verify"
   | "receipts:disclose"
@@ -87,6 +89,14 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   "approvals:decide": {
     about: "Vote on approvals, within the roles that an approval asks for.",
     roles: [...admins, "approver"],
+  },
+  "approvals:manage": {
+    about: "Change approval workflows and settings, delegate for others, escalate what is overdue now.",
+    roles: admins,
+  },
+  "approvals:break_glass": {
+    about: "Run a held action without its votes, in an emergency and in the open.",
+    roles: admins,
   },
   "receipts:read": { about: "Read and search receipts.", roles: everyone },
   "receipts:verify": { about: "Verify receipts on the server.", roles: everyone },

@@ -71,6 +71,8 @@ export interface Config {
     readonly host: string;
     readonly port: number | null;
   }[];
+  /** When connections that fail are left alone. */
+  readonly breaker: { readonly failures: number; readonly openMs: number };
   readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
   readonly logOrigin: string;
   /** Days after which signing keys are followed by new ones; null: never by themselves. */
@@ -283,6 +285,7 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     },
     egressAllow: v.OARS_EGRESS_ALLOW,
     egressHosts: v.OARS_EGRESS_HOSTS,
+    breaker: { failures: v.OARS_BREAKER_FAILURES, openMs: v.OARS_BREAKER_OPEN_MS },
     allowedTools: v.OARS_ALLOWED_TOOLS,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
     keyRotateDays: v.OARS_KEY_ROTATE_AFTER,

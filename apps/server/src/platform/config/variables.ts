@@ -263,6 +263,15 @@ export const variables = {
     description:
       "Hosts that connectors may reach, as `host`, `host:port`, `*.domain` or `*:port`; empty: all. An entry `tenant_…=host:port` is one tenant's own, and a tenant with entries of its own is held to those alone.",
   }),
+  OARS_BREAKER_FAILURES: always(read.whole(0, 1000), "10", {
+    group: "Network",
+    description:
+      "Failures in a row (no answer, or 502, 503, 504) after which a connection is left alone by this process for `OARS_BREAKER_OPEN_MS`; 0: never.",
+  }),
+  OARS_BREAKER_OPEN_MS: always(read.whole(100, 3_600_000, "milliseconds"), "15000", {
+    group: "Network",
+    description: "How long a connection is left alone before one call finds out whether it works again.",
+  }),
   OARS_ALLOWED_TOOLS: always(read.allowedTools, "", {
     group: "Network",
     description:
