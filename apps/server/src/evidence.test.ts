@@ -124,7 +124,7 @@ async function verify(
 const texts = (content: Uint8Array | null | undefined): string => Buffer.from(content ?? []).toString();
 
 describe("an evidence pack", () => {
-  it("of three frameworks at once is verified offline, by a process that knows the public keys alone", async () => {
+  it("[C50] of three frameworks at once is verified offline, by a process that knows the public keys alone", async () => {
     const { bytes, manifest } = await packOf({ frameworks: ["soc2", "iso_42001", "eu_ai_act"], ...window });
     const { exit, out } = await verify(bytes);
     expect(out).toContain("population");
@@ -133,7 +133,7 @@ describe("an evidence pack", () => {
     expect(manifest.population?.inWindow).toBeGreaterThan(10);
   });
 
-  it("that any file was changed in, taken from or added to is proven to be tampered with", async () => {
+  it("[W49][C48] that any file was changed in, taken from or added to is proven to be tampered with", async () => {
     const { bytes } = await packOf({ framework: "soc2", ...window });
     const files = await filesOf(bytes);
     const kinds = new Map(
@@ -184,7 +184,7 @@ describe("an evidence pack", () => {
     expect([exit, out]).toEqual([1, expect.stringContaining("gaps.csv was changed")]);
   });
 
-  it("shows what a policy allowed by itself as a decision, and the vote of a person alone as an approval", async () => {
+  it("[W50] shows what a policy allowed by itself as a decision, and the vote of a person alone as an approval", async () => {
     const { manifest, bytes } = await packOf({ framework: "eu_ai_act", ...window });
     expect(manifest.figures).toMatchObject({ denials: 1, humanApprovals: 1, humanRejections: 0 });
     expect(manifest.figures.allows).toBeGreaterThanOrEqual(3);
@@ -196,7 +196,7 @@ describe("an evidence pack", () => {
     expect(oversight).toMatchObject({ covered: true, kinds: expect.arrayContaining(["approval_decision"]) });
   });
 
-  it("proves that the log only grew since the pack that was delivered before", async () => {
+  it("[W51] proves that the log only grew since the pack that was delivered before", async () => {
     const first = await packOf({ framework: "soc2", ...window });
     await propose({ n: 3 });
     const second = await packOf({ framework: "soc2", ...window });
@@ -251,7 +251,7 @@ describe("an evidence pack", () => {
 });
 
 describe("a control", () => {
-  it("is evidenced by receipts that match its mapping, from the first one on, whenever it was mapped", async () => {
+  it("[C47] is evidenced by receipts that match its mapping, from the first one on, whenever it was mapped", async () => {
     const mapping = {
       framework: "house",
       controlId: "H1",
@@ -276,7 +276,7 @@ describe("a control", () => {
     expect(history.json.items.map((m: { version: number }) => m.version)).toEqual([2, 1]);
   });
 
-  it("that nobody mapped is not there", async () => {
+  it("[C47] that nobody mapped is not there", async () => {
     await expect(receiptsOf("soc2", "CC99")).rejects.toMatchObject({
       status: 404,
       code: "EVIDENCE_CONTROL_NOT_FOUND",
@@ -286,7 +286,7 @@ describe("a control", () => {
     });
   });
 
-  it("counts as covered only by fresh evidence of each kind, within the window, and enough of it", async () => {
+  it("[W51][C49] counts as covered only by fresh evidence of each kind, within the window, and enough of it", async () => {
     const scan = async (more: Record<string, unknown> = {}) =>
       (await api.ask("POST", "/v1/admin/compliance/coverage/scan", { framework: "house", ...more })).json;
     const put = (controlId: string, more: Record<string, unknown>) =>
@@ -316,7 +316,7 @@ describe("a control", () => {
     expect(before.coveredControls).toBe(0);
   });
 
-  it("without a rule is told as a gap, so that nobody takes silence for cover", async () => {
+  it("[W51][C49] without a rule is told as a gap, so that nobody takes silence for cover", async () => {
     const { json } = await api.ask("POST", "/v1/admin/compliance/coverage/scan", { framework: "iso_27001" });
     expect(json.gaps).toContainEqual(expect.objectContaining({ controlId: "A.7.4", reason: "not_mapped" }));
   });
