@@ -120,7 +120,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     connectTimeoutMs: 5_000,
     egress: config.egressHosts,
   });
-  const sign = composeSign({ db, vault, config, clock, dialer, telemetry });
+  const sign = composeSign({ db, vault, config, clock, dialer, events, outbox, telemetry });
   const { receipts } = sign;
 
   const connectors: Connectors = createConnectors({
@@ -302,6 +302,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: sign.log,
+    evidence: sign.evidence,
     interop: sign.interop,
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
@@ -338,6 +339,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await events.stop();
+      await sign.evidence.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();

@@ -54,6 +54,16 @@ async function furnishRun(app: Stage["app"], tenantId: string, runId: string): P
   await app.db.committer.commit(set);
 }
 
+/** A pack of evidence, tags, a schedule. */
+async function furnishEvidence({ evidence }: Stage["app"], admin: Caller): Promise<string> {
+  const window = { from: new Date(0), to: new Date(Date.now() + 60_000) };
+  await evidence.schedules.set(admin, "soc2");
+  await evidence.coverage(admin, { framework: "soc2", ...window });
+  const { id } = await evidence.packs.create(admin, { frameworks: ["soc2"], ...window });
+  await until("the pack", async () => (await evidence.packs.find(admin, id)).state === "ready");
+  return id;
+}
+
 describe.each(drivers)("tenants on %s", (driver) => {
   let stage: Stage;
   let tables: string[];
@@ -69,6 +79,7 @@ describe.each(drivers)("tenants on %s", (driver) => {
     principal: "",
     key: "",
     flowHash: "",
+    pack: "",
   };
   const secrets = { a: "the secret of tenant A, long", b: "the secret of tenant B, long" };
 
@@ -152,6 +163,7 @@ describe.each(drivers)("tenants on %s", (driver) => {
     await app.catalogue.allow(admin, ["*"]);
     await app.idempotency.reserve(admin.tenantId, admin.principalId, "POST /v1/x", newId(), "f");
     await furnishRun(app, admin.tenantId, id);
+    ids.pack = await furnishEvidence(app, admin);
     await app.outbox.stop(); // so that its next row stays
     await app.log.stop();
     const set = new WriteSet();
@@ -258,6 +270,10 @@ describe.each(drivers)("tenants on %s", (driver) => {
     };
     type Case = readonly [string, keyof typeof ids, (s: Stage["app"], id: string) => unknown];
     const cases: readonly Case[] = [
+      ["evidence.packs.find", "pack", (s, id) => s.evidence.packs.find(b, id)],
+      ["evidence.packs.download", "pack", (s, id) => s.evidence.packs.download(b, id)],
+      ["evidence.packs.verifyStored", "pack", (s, id) => s.evidence.packs.verifyStored(b, id)],
+      ["evidence.packs.create", "run", (s, id) => s.evidence.packs.create(b, { frameworks: [], runId: id })],
       ["runs.find", "run", (s, id) => s.runs.find(b, id)],
       ["runs.abort", "run", (s, id) => s.runs.abort(b, id, "x")],
       ["runs.pause", "run", (s, id) => s.runs.pause(b, id, "because")],

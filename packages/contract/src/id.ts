@@ -17,6 +17,8 @@ export const idPrefix = {
   grant: "gnt",
   replay: "rpl",
   receipt: "rct",
+  evidence: "evd",
+  control: "ctl",
   gate: "gat",
   signal: "sig",
   comment: "cmt",
@@ -55,6 +57,8 @@ export const policyId = typeId("policy");
 export const grantId = typeId("grant");
 export const replayId = typeId("replay");
 export const receiptId = typeId("receipt");
+export const evidenceId = typeId("evidence");
+export const controlMappingId = typeId("control");
 export const gateId = typeId("gate");
 export const signalId = typeId("signal");
 export const commentId = typeId("comment");
@@ -78,6 +82,8 @@ export type PolicyId = z.infer<typeof policyId>;
 export type GrantId = z.infer<typeof grantId>;
 export type ReplayId = z.infer<typeof replayId>;
 export type ReceiptId = z.infer<typeof receiptId>;
+export type EvidenceId = z.infer<typeof evidenceId>;
+export type ControlMappingId = z.infer<typeof controlMappingId>;
 export type GateId = z.infer<typeof gateId>;
 export type SignalId = z.infer<typeof signalId>;
 export type CommentId = z.infer<typeof commentId>;

@@ -59,6 +59,8 @@ describe("the exports", () => {
         "receipts: list get export proof exportRun verify",
         "trust: keys checkpoint",
         "log: checkpoint status inclusion consistency checkpointOf",
+        "evidence: export list get wait download verify schedules schedule unschedule",
+        "compliance: frameworks mappings map coverage",
         "keys: list rotate revoke",
         "securityEvents: list get",
         "webhooks: list",

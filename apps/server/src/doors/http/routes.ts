@@ -5,8 +5,10 @@ import { approvalRoutes } from "./approval-routes.ts";
 import { approvalTalkRoutes } from "./approval-talk-routes.ts";
 import { authorizationRoutes } from "./authorization-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
+import { complianceRoutes } from "./compliance-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
+import { evidenceRoutes } from "./evidence-routes.ts";
 import { factorRoutes } from "./factor-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
@@ -54,6 +56,8 @@ export const routes: readonly ServiceRoute[] = [
   ...keyRoutes,
   ...trustRoutes,
   ...eventRoutes,
+  ...evidenceRoutes,
+  ...complianceRoutes,
   ...webhookRoutes,
   ...systemRoutes,
   ...schedulingRoutes,

@@ -15,6 +15,7 @@ import type { Access } from "#platform/access";
 import type { Blobs } from "#platform/blobs";
 import type { SecurityEvents } from "#platform/events";
 import type { Scheduler } from "#platform/jobs";
+import type { Evidence } from "#sign/evidence";
 import type { Interop } from "#sign/interop";
 import type { Log } from "#sign/log";
 import type { Receipts, SigningKeys } from "#sign/receipts";
@@ -89,6 +90,10 @@ export interface Services {
   >;
   /** Whether logs are served as files to anybody, and below which URL. */
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
+  readonly evidence: Pick<
+    Evidence,
+    "catalogue" | "mappings" | "coverage" | "ofControl" | "controlsOf" | "packs" | "schedules"
+  >;
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
   readonly events: Pick<SecurityEvents, "list" | "find">;

@@ -49,6 +49,10 @@ export type Permission =
   | "keys:write"
   | "webhooks:read"
   | "events:read"
+  | "evidence:read"
+  | "evidence:export"
+  | "compliance:read"
+  | "compliance:write"
   | "system:read"
   | "platform:operate";
 
@@ -140,6 +144,19 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   "events:read": {
     about: "Read security events.",
     roles: [...admins, "operator", "auditor"],
+  },
+  "evidence:read": { about: "Read and verify evidence packs.", roles: [...builders, "operator", "auditor"] },
+  "evidence:export": {
+    about: "Have evidence packs made, and take them away.",
+    roles: [...admins, "auditor"],
+  },
+  "compliance:read": {
+    about: "Read frameworks, mappings of controls and their coverage.",
+    roles: [...builders, "operator", "auditor"],
+  },
+  "compliance:write": {
+    about: "Change which receipts are evidence of a control, and which packs are made each month.",
+    roles: admins,
   },
   "system:read": {
     about: "See the background jobs of the installation.",

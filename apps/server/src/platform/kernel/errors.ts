@@ -300,6 +300,24 @@ export const errorCatalogue = {
     "The log has {size} leaves; ask for sizes up to that, the smaller one first.",
   ),
 
+  EVIDENCE_FRAMEWORK_UNKNOWN: spec(
+    422,
+    "never",
+    "There is no framework {framework} and no mapping of one; choose one of {known}, or map a control of it.",
+  ),
+  EVIDENCE_CONTROL_NOT_FOUND: spec(404, "never", "There is no mapping of control {control} of {framework}."),
+  EVIDENCE_NOT_FOUND: spec(404, "never", "There is no such evidence pack."),
+  EVIDENCE_NOT_READY: spec(409, "after", "The evidence pack is {state}; wait {seconds} s."),
+  EVIDENCE_FAILED: spec(409, "never", "The evidence pack could not be made: {reason} Ask for it again."),
+  EVIDENCE_SUBJECT_EMPTY: spec(422, "never", "There are no receipts of this run or action."),
+  EVIDENCE_SCHEDULE_NOT_FOUND: spec(404, "never", "No pack of {framework} is made each month."),
+  EVIDENCE_PACK_TOO_LARGE: spec(
+    422,
+    "never",
+    "The pack would be larger than an archive can be; ask for a shorter window or for a sample.",
+  ),
+  EVIDENCE_UNREADABLE: spec(422, "never", "The archive cannot be read: {reason}."),
+
   BLOB_NOT_FOUND: spec(404, "never", "The run has no payload {digest}."),
 
   JOB_NOT_FOUND: spec(404, "never", "There is no job {job}; list the jobs to see their names."),

@@ -28,6 +28,8 @@ export const idPrefixes = {
   grant: "gnt",
   replay: "rpl",
   receipt: "rct",
+  evidence: "evd",
+  control: "ctl",
   worker: "wrk",
   webhook: "whk",
   delivery: "dlv",

@@ -11,7 +11,6 @@ const listOf = (values: readonly string[] | undefined): string | null =>
 /** The columns that a receipt is found by. */
 export const facetsOf = (
   draft: ReceiptDraft,
-  controls?: readonly string[],
 ): Omit<ReceiptRow, "id" | "jws" | "disclosures" | "created_at"> => ({
   tenant_id: draft.tenantId,
   type: draft.type,
@@ -29,5 +28,4 @@ export const facetsOf = (
   policy: draft.decision?.policy?.bundle ?? null,
   policy_version: draft.decision?.policy?.version ?? null,
   rules: listOf(draft.decision?.reasons),
-  controls: listOf(controls),
 });
