@@ -2,7 +2,8 @@
 import { type Actions, createActions } from "#act/actions";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
-import { createPolicy, type Policy } from "#act/policy";
+import type { Policy } from "#act/policy";
+import type { Rehearsals } from "#act/rehearsals";
 import {
   builtInKinds,
   createEngine,
@@ -41,6 +42,7 @@ import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
 import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
 import { composeOperate, type Operate } from "./compose-operate.ts";
+import { composePolicy, composeRehearsals } from "./compose-policy.ts";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
@@ -50,6 +52,7 @@ export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly access: Access;
   readonly idempotency: Idempotency;
   readonly policy: Policy;
+  readonly rehearsals: Rehearsals;
   readonly connectors: Connectors;
   readonly catalogue: Catalogue;
   readonly actions: Actions;
@@ -118,7 +121,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     connectTimeoutMs: 5_000,
     egress: config.egressHosts,
   });
-  const sign = composeSign({ db, vault, config, clock, dialer, telemetry });
+  const sign = composeSign({ db, vault, config, clock, dialer, events, outbox, telemetry });
   const { receipts } = sign;
 
   const connectors: Connectors = createConnectors({
@@ -134,12 +137,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
-  const policy = createPolicy({
-    db,
-    receipts,
-    events,
-    clock,
-    facts: (tenantId) => connectors.factSpecs(tenantId),
+  const policy: Policy = composePolicy({
+    ...{ db, receipts, events, clock, connectors, access },
+    mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
   });
   const approvalWing = composeApprovals({
     db,
@@ -170,6 +170,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     whoIs: access.whoIs,
     onError,
     onState: (tool, state) => metrics.actions.with(tool, state).inc(),
+  });
+
+  const rehearsals = composeRehearsals({
+    ...{ db, vault, policy, receipts, clock, connectors, catalogue, access, onError },
+    replayRequired: config.policyReplayRequired,
   });
 
   const kinds = createStepKinds(stepKinds(connectors));
@@ -251,7 +256,18 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
   workers.onDeath(operate.delivery.onDeath);
-  const rooms = { db, connectors, ...approvalWing, idempotency, outbox, receipts, engine, actions, pressure };
+  const rooms = {
+    db,
+    connectors,
+    ...approvalWing,
+    idempotency,
+    outbox,
+    receipts,
+    engine,
+    actions,
+    rehearsals,
+    pressure,
+  };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -290,10 +306,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: sign.log,
+    evidence: sign.evidence,
     interop: sign.interop,
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
     policy,
+    rehearsals,
     ...approvalWing,
     connectors,
     catalogue,
@@ -328,9 +346,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await events.stop();
       await operate.delivery.stop();
+      await sign.evidence.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
+      await rehearsals.stop();
+      await policy.close();
       await workers.stop();
       await sign.stop();
       await access.close();
@@ -356,6 +377,7 @@ type Background = Pick<
   | "receipts"
   | "engine"
   | "actions"
+  | "rehearsals"
   | "pressure"
 >;
 
@@ -373,6 +395,11 @@ const installationJobs = (
     name: "lost-executions",
     everyMs: 60_000,
     work: async () => soonIf((await rooms.actions.sweep(100)) === 100),
+  },
+  {
+    name: "policy-replays",
+    everyMs: 60_000,
+    work: async () => soonIf(await rooms.rehearsals.work()),
   },
   {
     name: "run-invariants",

@@ -21,6 +21,7 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
       "factors",
       "approvals",
       "actions",
+      "rehearsals",
     ],
     remember: ["memory", "recall", "coordination"],
   },

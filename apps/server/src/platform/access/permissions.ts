@@ -54,6 +54,10 @@ export type Permission =
   | "alerts:write"
   | "siem:read"
   | "siem:write"
+  | "evidence:read"
+  | "evidence:export"
+  | "compliance:read"
+  | "compliance:write"
   | "system:read"
   | "platform:operate";
 
@@ -160,6 +164,19 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
     roles: [...admins, "operator", "auditor"],
   },
   "siem:write": { about: "Change delivery targets; replay and close dead letters.", roles: admins },
+  "evidence:read": { about: "Read and verify evidence packs.", roles: [...builders, "operator", "auditor"] },
+  "evidence:export": {
+    about: "Have evidence packs made, and take them away.",
+    roles: [...admins, "auditor"],
+  },
+  "compliance:read": {
+    about: "Read frameworks, mappings of controls and their coverage.",
+    roles: [...builders, "operator", "auditor"],
+  },
+  "compliance:write": {
+    about: "Change which receipts are evidence of a control, and which packs are made each month.",
+    roles: admins,
+  },
   "system:read": {
     about: "See the background jobs of the installation.",
     roles: [...admins, "operator"],

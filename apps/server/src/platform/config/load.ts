@@ -74,6 +74,8 @@ export interface Config {
   /** When connections that fail are left alone. */
   readonly breaker: { readonly failures: number; readonly openMs: number };
   readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
+  /** Whether drafts need a replay before they are published, where a tenant has not said. */
+  readonly policyReplayRequired: boolean;
   readonly logOrigin: string;
   readonly alerting: {
     readonly siemTargets: Secret<readonly Readonly<Record<string, unknown>>[]>;
@@ -296,6 +298,7 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     egressHosts: v.OARS_EGRESS_HOSTS,
     breaker: { failures: v.OARS_BREAKER_FAILURES, openMs: v.OARS_BREAKER_OPEN_MS },
     allowedTools: v.OARS_ALLOWED_TOOLS,
+    policyReplayRequired: v.OARS_POLICY_REPLAY_REQUIRED,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
     keyRotateDays: v.OARS_KEY_ROTATE_AFTER,
     signer: {

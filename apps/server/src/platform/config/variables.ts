@@ -8,7 +8,16 @@ import * as read from "./readers.ts";
 export type Preset = "development" | "production";
 
 export interface Variable<T> {
-  readonly group: "Process" | "HTTP" | "Store" | "Secrets" | "Limits" | "Network" | "Log" | "Alerts and SIEM";
+  readonly group:
+    | "Process"
+    | "HTTP"
+    | "Store"
+    | "Secrets"
+    | "Limits"
+    | "Network"
+    | "Policy"
+    | "Log"
+    | "Alerts and SIEM";
   readonly reader: read.Reader<T>;
   /** The text that stands in when nothing is set; null where there is none. */
   readonly preset: Readonly<Record<Preset, string | null>>;
@@ -276,6 +285,12 @@ export const variables = {
     group: "Network",
     description:
       "Tools that may be used, as a connector (`slack`), an operation (`http.request`), or of one connection (`wms/*`, `wms/http.request`); empty: all. An entry `tenant_…=wms/*` is one tenant's own, and a tenant with entries of its own is held to those alone.",
+  }),
+
+  OARS_POLICY_REPLAY_REQUIRED: always(read.yesOrNo, "false", {
+    group: "Policy",
+    description:
+      "Whether a draft must have been replayed over recent decisions before it takes the place of the policy in force. A tenant may say otherwise for itself.",
   }),
 
   OARS_LOG_ORIGIN: sometimes(
