@@ -1,9 +1,9 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
-import { type Approvals, createApprovals } from "#act/approvals";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
-import { createPolicy, type Policy } from "#act/policy";
+import type { Policy } from "#act/policy";
+import type { Rehearsals } from "#act/rehearsals";
 import {
   builtInKinds,
   createEngine,
@@ -40,16 +40,19 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
+import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
+import { composeOperate, type Operate } from "./compose-operate.ts";
+import { composePolicy, composeRehearsals } from "./compose-policy.ts";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms extends SignRooms {
+export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
   readonly policy: Policy;
-  readonly approvals: Approvals;
+  readonly rehearsals: Rehearsals;
   readonly connectors: Connectors;
   readonly catalogue: Catalogue;
   readonly actions: Actions;
@@ -118,25 +121,37 @@ export async function compose(options: ComposeOptions): Promise<App> {
     connectTimeoutMs: 5_000,
     egress: config.egressHosts,
   });
-  const sign = composeSign({ db, vault, config, clock, dialer, telemetry });
+  const sign = composeSign({ db, vault, config, clock, dialer, events, outbox, telemetry });
   const { receipts } = sign;
 
   const connectors: Connectors = createConnectors({
     db,
     vault,
     dialer,
+    receipts,
     events,
+    origin: config.http.publicUrl,
+    fault,
+    breaker: config.breaker,
+    usedBy: (tenantId, name) => flows.usersOf(tenantId, name),
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
-  const policy = createPolicy({
-    db,
-    receipts,
-    events,
-    clock,
-    facts: (tenantId) => connectors.factSpecs(tenantId),
+  const policy: Policy = composePolicy({
+    ...{ db, receipts, events, clock, connectors, access },
+    mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
   });
-  const approvals = createApprovals({ db, receipts, outbox });
+  const approvalWing = composeApprovals({
+    db,
+    vault,
+    receipts,
+    outbox,
+    clock,
+    publicUrl: config.http.publicUrl,
+    secret: keys.dataEncryption.reveal(),
+    loadAction: (tenantId, id) => actions.load(tenantId, id),
+  });
+  const { approvals } = approvalWing;
   const actions = createActions({
     db,
     clock,
@@ -155,6 +170,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     whoIs: access.whoIs,
     onError,
     onState: (tool, state) => metrics.actions.with(tool, state).inc(),
+  });
+
+  const rehearsals = composeRehearsals({
+    ...{ db, vault, policy, receipts, clock, connectors, catalogue, access, onError },
+    replayRequired: config.policyReplayRequired,
   });
 
   const kinds = createStepKinds(stepKinds(connectors));
@@ -202,6 +222,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
+  const operate = composeOperate({ config, db, vault, dialer, events, metrics, workerId, onError });
   const scheduling = createScheduling({
     db,
     assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
@@ -234,7 +255,19 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions, pressure };
+  workers.onDeath(operate.delivery.onDeath);
+  const rooms = {
+    db,
+    connectors,
+    ...approvalWing,
+    idempotency,
+    outbox,
+    receipts,
+    engine,
+    actions,
+    rehearsals,
+    pressure,
+  };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -256,12 +289,13 @@ export async function compose(options: ComposeOptions): Promise<App> {
         retire: () => retire({ db, keep: config.retention, log }),
       }),
       ...sign.jobs,
+      ...operate.jobs,
     ],
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
   workers.onDeath(scheduler.onDeath);
-  const background = processWork(rooms, metrics).map(({ name, ...work }) =>
+  const background = [...processWork(rooms, metrics), ...operate.work].map(({ name, ...work }) =>
     createTicker({ ...work, onError: (error) => onError(error, name) }),
   );
 
@@ -272,12 +306,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: sign.log,
+    evidence: sign.evidence,
     interop: sign.interop,
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
     witnessing: sign.witnessing,
     policy,
-    approvals,
+    rehearsals,
+    ...approvalWing,
     connectors,
     catalogue,
     actions,
@@ -290,6 +326,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduling,
     blobs,
     events,
+    delivery: operate.delivery,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
@@ -300,6 +337,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       if (!worker) return;
       await outbox.start();
       await events.start();
+      await operate.delivery.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -308,9 +346,13 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await events.stop();
+      await operate.delivery.stop();
+      await sign.evidence.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
+      await rehearsals.stop();
+      await policy.close();
       await workers.stop();
       await sign.stop();
       await access.close();
@@ -322,12 +364,22 @@ export async function compose(options: ComposeOptions): Promise<App> {
 }
 
 /** Tables whose rows come and go, and tables whose rows change while work is under way. */
-const queues = ["outbox", "receipt_pending", "wait", "worker", "idempotency"];
+const queues = ["outbox", "delivery", "receipt_pending", "wait", "worker", "idempotency"];
 const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile", "blob"];
 
 type Background = Pick<
   Rooms,
-  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure"
+  | "db"
+  | "connectors"
+  | "approvals"
+  | "factors"
+  | "idempotency"
+  | "outbox"
+  | "receipts"
+  | "engine"
+  | "actions"
+  | "rehearsals"
+  | "pressure"
 >;
 
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
@@ -339,19 +391,16 @@ const installationJobs = (
     readonly retire: () => Promise<void>;
   },
 ): Job[] => [
-  {
-    name: "approval-expiry",
-    everyMs: 10_000,
-    work: async () => {
-      const next = await rooms.approvals.nextExpiry();
-      if (next === null || next > 0) return next;
-      return soonIf((await rooms.approvals.expireDue(100)) > 0);
-    },
-  },
+  ...approvalJobs(rooms),
   {
     name: "lost-executions",
     everyMs: 60_000,
     work: async () => soonIf((await rooms.actions.sweep(100)) === 100),
+  },
+  {
+    name: "policy-replays",
+    everyMs: 60_000,
+    work: async () => soonIf(await rooms.rehearsals.work()),
   },
   {
     name: "run-invariants",
@@ -360,6 +409,11 @@ const installationJobs = (
       await rooms.sweepInvariants();
       return null;
     },
+  },
+  {
+    name: "connection-credentials",
+    everyMs: 30_000,
+    work: () => rooms.connectors.refreshDue(),
   },
   {
     name: "idempotency-keys",

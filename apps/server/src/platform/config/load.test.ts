@@ -46,6 +46,7 @@ describe("loadConfig", () => {
       egressAllow: [],
       egressHosts: [],
       allowedTools: [],
+      policyReplayRequired: false,
       warnings: [],
     });
   });
