@@ -198,6 +198,18 @@ for (const store of chosen satisfies readonly Store[]) {
     export: { receipts: out.count, seconds: out.took, bytes: out.bytes, memoryGrowthBytes: out.growth },
   };
 }
+/** What must hold on two cores that do nothing else. */
+const floors = (store: Store, f: Figures): [string, boolean][] => [
+  [
+    `${store}: ${store === "postgres" ? "5,000" : "2,000"} receipts/s`,
+    f.rate >= (store === "postgres" ? 5_000 : 2_000),
+  ],
+  [`${store}: the head at most 1 s behind (p99)`, f.behind <= 1_000],
+  [`${store}: an inclusion proof in 10 ms (p99)`, f.proof <= 10],
+  [`${store}: a receipt verified in 150 us`, f.verify <= 150],
+  [`${store}: an export in constant memory`, f.memory <= 256 * 2 ** 20],
+];
+
 console.log(
   `${clients} clients, each waiting for its receipt; ${whole(leaves)} leaves; ${whole(exported)} exported\n`,
 );
