@@ -39,8 +39,9 @@ import {
 import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
-import { createVault, type Vault } from "#platform/vault";
+import type { Vault } from "#platform/vault";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
+import { openVault } from "./compose-vault.ts";
 import { retire } from "./retention.ts";
 
 export interface Rooms extends SignRooms {
@@ -103,7 +104,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = systemClock;
   const blobs = createBlobs({ db });
   const events = createSecurityEvents({ db, onError });
-  const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
+  const sealing = await openVault(db, config, keys, (error) => onError(error, "keys of the vault"));
+  const { vault } = sealing;
   const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
   const idempotency = createIdempotency({ db, vault });
   const outbox = createOutbox({
@@ -239,7 +241,18 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, connectors, approvals, idempotency, outbox, receipts, engine, actions, pressure };
+  const rooms = {
+    db,
+    vault,
+    connectors,
+    approvals,
+    idempotency,
+    outbox,
+    receipts,
+    engine,
+    actions,
+    pressure,
+  };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -319,6 +332,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await sign.stop();
       await access.close();
       await events.close();
+      await vault.flushUses();
+      await sealing.close();
       await dialer.close();
       if (!options.db) await db.close();
     },
@@ -332,6 +347,7 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 type Background = Pick<
   Rooms,
   | "db"
+  | "vault"
   | "connectors"
   | "approvals"
   | "idempotency"
@@ -411,6 +427,7 @@ const installationJobs = (
  * tends the database that it alone has open.
  */
 const processWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
+  { name: "uses of secrets", everyMs: 10_000, work: () => rooms.vault.flushUses() },
   { name: "runs without an owner", everyMs: 10_000, work: () => rooms.engine.sweep() },
   ...(rooms.db.kind === "postgres"
     ? []

@@ -15,6 +15,7 @@ const { renderDoctor } = await import("./doctor.ts");
 const { migrateStore } = await import("./migrations.ts");
 const { assertRole } = await import("./roles.ts");
 const { serve } = await import("./serve.ts");
+const { vaultCommand, vaultUsage } = await import("./vault-command.ts");
 const { work } = await import("./work.ts");
 
 const usage = `Usage: oars-server <command>
@@ -22,6 +23,7 @@ const usage = `Usage: oars-server <command>
   serve    API and worker in one process (the default); --no-worker: the API alone
   work     executes runs, without an API; any number on one PostgreSQL
   migrate  brings the database to this version and ends
+  vault    rotates the keys that data are sealed with; see oars-server vault
   doctor   checks the configuration and prints what is in force
 `;
 
@@ -31,13 +33,18 @@ const exitCodes: Readonly<Record<string, number>> = {
   STORE_LOCKED: 75,
   STORE_NEWER: 57,
   STORE_UNAVAILABLE: 69,
+  KMS_UNAVAILABLE: 69,
 };
 
 async function main(argv: readonly string[]): Promise<number> {
   const { positionals, values } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: { help: { type: "boolean", short: "h" }, "no-worker": { type: "boolean" } },
+    options: {
+      help: { type: "boolean", short: "h" },
+      "no-worker": { type: "boolean" },
+      "data-keys": { type: "boolean" },
+    },
   });
   const command = positionals[0] ?? "serve";
   if (values.help) {
@@ -52,6 +59,21 @@ async function main(argv: readonly string[]): Promise<number> {
     case "migrate":
       process.stdout.write(`${await migrateStore(config)}\n`);
       return 0;
+    case "vault":
+      if (positionals.length < 2) {
+        process.stdout.write(vaultUsage);
+        return 2;
+      }
+      return vaultCommand(
+        {
+          config,
+          keys: await loadOrCreateKeys(config.dataDir, config.keys),
+          print: (line) => process.stdout.write(`${line}\n`),
+          kill,
+        },
+        positionals.slice(1),
+        { dataKeys: values["data-keys"] === true },
+      );
     case "serve":
       return run(config, values["no-worker"] ? "api" : "serve");
     case "work":

@@ -9,6 +9,7 @@ export {
 export type { Commit, Executable, Performed, Proposed } from "./execution.ts";
 export type { Proposal } from "./proposal.ts";
 export { type ActionRetirement, retireActions } from "./retention.ts";
+export { sealedActionInputs, sealedActionOutputs } from "./sealed.ts";
 export {
   type Actions,
   type ActionsDeps,
