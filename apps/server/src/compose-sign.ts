@@ -1,11 +1,13 @@
 /** The rooms that sign: keys, receipts, log. */
 import type { Config } from "#platform/config";
 import type { Database } from "#platform/db";
-import type { Job } from "#platform/jobs";
+import type { SecurityEvents } from "#platform/events";
+import type { Job, Outbox } from "#platform/jobs";
 import type { Clock } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import type { Vault } from "#platform/vault";
+import type { Evidence } from "#sign/evidence";
 import type { Interop } from "#sign/interop";
 import { createLog, type Log } from "#sign/log";
 import {
@@ -18,9 +20,11 @@ import {
   type SigningKeys,
   softwareKeys,
 } from "#sign/receipts";
+import { composeEvidence, evidenceJobs } from "./compose-evidence.ts";
 import { composeInterop } from "./compose-interop.ts";
 
 export interface SignRooms {
+  readonly evidence: Evidence;
   readonly interop: Interop;
   readonly receipts: Receipts;
   readonly log: Log;
@@ -34,6 +38,8 @@ export interface SignDeps {
   readonly config: Config;
   readonly clock: Clock;
   readonly dialer: Dialer;
+  readonly events: SecurityEvents;
+  readonly outbox: Outbox;
   readonly telemetry: Telemetry;
 }
 
@@ -70,14 +76,23 @@ export function composeSign(deps: SignDeps): Sign {
       metrics.receipts.with(type).inc();
     },
   });
+  const evidence = composeEvidence({
+    ...shared,
+    receipts,
+    log: receiptLog,
+    outbox: deps.outbox,
+    events: deps.events,
+    onError: (err, what) => log.error({ err }, what),
+  });
   const signingKeys = createSigningKeys({ db, signers, receipts, logged: receiptLog.logged });
   return {
     receipts,
+    evidence,
     interop: composeInterop({ receipts, log: receiptLog, signers }),
     log: receiptLog,
     logFiles: { public: config.logPublic, baseUrl: origin },
     signingKeys,
-    jobs: keyJobs(signingKeys, config.keyRotateDays),
+    jobs: [...keyJobs(signingKeys, config.keyRotateDays), ...evidenceJobs(evidence)],
     start: async () => {
       await signers.start();
       receiptLog.start();

@@ -1,6 +1,8 @@
 /** The vault with what wraps its keys, and every table that it seals. */
-import { sealedActionInputs, sealedActionOutputs } from "#act/actions";
+import { sealedActionAsked, sealedActionInputs, sealedActionOutputs } from "#act/actions";
 import { sealedGrants } from "#act/connector-auth";
+import { sealedFactors } from "#act/factors";
+import { sealedTargets } from "#operate/delivery";
 import type { Config, Keys } from "#platform/config";
 import type { Database } from "#platform/db";
 import { createDialer } from "#platform/net";
@@ -23,6 +25,9 @@ export const sealedTables: readonly SealedTable[] = [
   sealedGrants,
   sealedActionInputs,
   sealedActionOutputs,
+  sealedActionAsked,
+  sealedFactors,
+  sealedTargets,
   sealedDisclosures,
 ];
 

@@ -17,13 +17,16 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
       "connectors",
       "catalogue",
       "policy",
+      "workflows",
+      "factors",
       "approvals",
       "actions",
+      "rehearsals",
     ],
     remember: ["memory", "recall", "coordination"],
   },
   { orchestrate: ["flows", "transforms", "engine", "runs", "triggers", "agents"] },
-  { operate: ["alerts", "health", "backup", "customization"] },
+  { operate: ["delivery", "alerts", "health", "backup", "customization"] },
   { doors: ["http", "mcp", "a2a", "live"] },
 ];
 

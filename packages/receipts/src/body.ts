@@ -12,6 +12,11 @@ export const receiptTypes = [
   "approval.resolved",
   "approval.expired",
   "approval.consumed",
+  "approval.escalated",
+  "approval.delegated",
+  "approval.workflow_changed",
+  "factor.changed",
+  "factor.failed",
   "execution.started",
   "execution.finished",
   "run.started",
@@ -22,6 +27,10 @@ export const receiptTypes = [
   "flow.published",
   "policy.published",
   "policy.mode_changed",
+  "policy.rolled_back",
+  "policy.granted",
+  "policy.grant_revoked",
+  "policy.replayed",
   "tool.definition_changed",
   "key.rotated",
   "key.revoked",
@@ -29,6 +38,7 @@ export const receiptTypes = [
   "privacy.erased",
   "export.created",
   "breakglass.used",
+  "breakglass.reviewed",
 ] as const;
 
 export type ReceiptType = (typeof receiptTypes)[number];

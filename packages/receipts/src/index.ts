@@ -25,6 +25,15 @@ export { type ChainLink, verifyChain } from "./chain.ts";
 export { type Checkpoint, formatTreeHead, parseCheckpoint, type TreeHead } from "./checkpoint.ts";
 export { cloudEventsType, type ReceiptEvent, toCloudEvent } from "./cloud-event.ts";
 export {
+  type ControlFilter,
+  type EvidenceKind,
+  evidenceKinds,
+  filterNames,
+  isHumanApproval,
+  kindsOf,
+  matchesFilter,
+} from "./control-filter.ts";
+export {
   type CoseReceiptInput,
   coseEd25519,
   encodeCoseReceipt,
@@ -99,6 +108,39 @@ export {
   parseVkey,
   verifyNote,
 } from "./note.ts";
+export {
+  createDraw,
+  type Draw,
+  drawOf,
+  type GapReason,
+  manifestFile,
+  type PackControl,
+  type PackCoverage,
+  type PackFile,
+  type PackGap,
+  type PackLine,
+  type PackManifest,
+  packFormat,
+  packInput,
+  parseSignedManifest,
+  signatureFile,
+} from "./pack.ts";
+export {
+  type ControlTally,
+  coverageOf,
+  createTally,
+  gapsOf,
+  nameOfControl,
+  type Tally,
+} from "./pack-tally.ts";
+export {
+  type PackChecks,
+  type PackReader,
+  type PackReport,
+  packCheckNames,
+  verifyPack,
+} from "./pack-verify.ts";
+export { rangeNodes, rangeRoot } from "./range-proof.ts";
 export {
   type Check,
   type CheckName,

@@ -1,3 +1,4 @@
+export { type Asked, openAsked } from "./asked.ts";
 export {
   type ActionError,
   type ActionEvent,
@@ -7,9 +8,16 @@ export {
   isSettled,
 } from "./domain.ts";
 export type { Commit, Executable, Performed, Proposed } from "./execution.ts";
-export type { Proposal } from "./proposal.ts";
+export {
+  type AskedRow,
+  createActionHistory,
+  type Difference,
+  listAsked,
+  listDifferences,
+} from "./history.ts";
+export { type Proposal, requestFor, resolveProposal } from "./proposal.ts";
 export { type ActionRetirement, retireActions } from "./retention.ts";
-export { sealedActionInputs, sealedActionOutputs } from "./sealed.ts";
+export { sealedActionAsked, sealedActionInputs, sealedActionOutputs } from "./sealed.ts";
 export {
   type Actions,
   type ActionsDeps,
@@ -17,4 +25,4 @@ export {
   createActions,
   type Submission,
 } from "./service.ts";
-export type { ActionFilter } from "./store.ts";
+export { type ActionFilter, findAskedAction } from "./store.ts";

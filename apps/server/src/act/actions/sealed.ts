@@ -29,3 +29,18 @@ export const sealedActionOutputs: SealedTable = {
       update action set output = ${sealed}
       where tenant_id = ${tenantId} and id = ${row.id} and output = ${row.sealed}`),
 };
+
+/** What policy was asked. */
+export const sealedActionAsked: SealedTable = {
+  name: "action.asked",
+  list: (db, tenantId, { header, after, limit }) =>
+    db.query(sql`/* actions.list_sealed_asked */
+      select id, 'action.asked:' || id as purpose, asked as sealed from action
+      where tenant_id = ${tenantId} and asked is not null and substring(asked from 1 for 5) <> ${header}
+        and (${after}::uuid is null or id > ${after}::uuid)
+      order by id limit ${limit}`),
+  replace: (tx, tenantId, row, sealed) =>
+    tx.query(sql`/* actions.replace_sealed_asked */
+      update action set asked = ${sealed}
+      where tenant_id = ${tenantId} and id = ${row.id} and asked = ${row.sealed}`),
+};
