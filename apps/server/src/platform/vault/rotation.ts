@@ -8,7 +8,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { type Database, type Db, sql, type Tx } from "#platform/db";
-import { type Fault, newId } from "#platform/kernel";
+import { type Fault, formatId, isOarsError, newId } from "#platform/kernel";
 import type { WrappedKey } from "./domain.ts";
 import { headerOf } from "./domain.ts";
 import type { KeyService } from "./key-service.ts";
@@ -121,18 +121,29 @@ async function resealTenant(deps: RotationDeps, tenantId: string): Promise<numbe
       const at = { header, after, limit: page };
       const rows: SealedRow[] = await deps.db.read(tenantId, (db) => table.list(db, tenantId, at));
       if (rows.length === 0) break;
-      const fresh = await Promise.all(
-        rows.map(async (row) => ({ row, sealed: await deps.reseal(tenantId, row.purpose, row.sealed) })),
-      );
+      const fresh = (await Promise.all(rows.map((row) => resealRow(deps, tenantId, table, row)))).flat();
       await deps.db.tx(tenantId, async (tx) => {
         for (const { row, sealed } of fresh) await table.replace(tx, tenantId, row, sealed);
       });
-      changed += rows.length;
+      changed += fresh.length;
       after = rows.at(-1)?.id ?? null;
       deps.fault?.("vault.after-reseal");
     }
   }
   return changed;
+}
+
+/** A value that no key opens any more stays as it is, and is told of. */
+async function resealRow(deps: RotationDeps, tenantId: string, table: SealedTable, row: SealedRow) {
+  try {
+    return [{ row, sealed: await deps.reseal(tenantId, row.purpose, row.sealed) }];
+  } catch (error) {
+    if (!isOarsError(error) || error.code !== "SECRET_UNREADABLE") throw error;
+    deps.report(
+      `${table.name} ${row.id} of tenant ${formatId("tenant", tenantId)} cannot be opened; it was left.`,
+    );
+    return [];
+  }
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resume) => setTimeout(resume, ms));
