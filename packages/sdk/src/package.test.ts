@@ -51,7 +51,7 @@ describe("the exports", () => {
         "flows: schema validate publish list get",
         "runs: start get list items retry skip editOutput abort pause resume rerun replay bulk signal signals payload events eventList wait",
         "gates: list get answer",
-        "actions: submit get list resolve wait",
+        "actions: submit submitAndWait get timeline list cancel release reject resolve wait",
         "approvals: list get decide",
         "receipts: list get proof exportRun verify",
         "trust: keys checkpoint",
@@ -75,6 +75,7 @@ describe("the exports", () => {
     });
     expect(names.sort()).toMatchInlineSnapshot(`
       [
+        "ActionCommandOptions",
         "ActionFilter",
         "ApiErrorCode",
         "ApiErrorInit",
@@ -92,6 +93,7 @@ describe("the exports", () => {
         "RunCommandOptions",
         "RunStartOptions",
         "RunWaitOptions",
+        "SubmitOptions",
         "ToolChangeOptions",
         "ToolFilter",
         "WaitOptions",

@@ -8,8 +8,17 @@ import { type Clock, type Fault, newId } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
+import { partiesOf } from "./behalf.ts";
 import type { ActionState } from "./domain.ts";
-import { decideFor, notAllowed, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
+import { keptOf } from "./outcome.ts";
+import {
+  behalfOf,
+  decideFor,
+  notAllowed,
+  type Proposal,
+  type Resolved,
+  resolveProposal,
+} from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
 import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";
@@ -30,6 +39,10 @@ export interface ExecutionDeps {
   readonly workerId: string;
   /** An action of this tool reached the state. */
   readonly onState: (tool: string, state: ActionState) => void;
+  /** The action has an outcome, durably. */
+  readonly onOutcome: (actionId: string) => void;
+  /** Largest output that is kept of an action which is no step of a run. */
+  readonly maxOutputBytes: number;
   /** A named point at which tests kill the process. */
   readonly fault: Fault;
 }
@@ -54,7 +67,12 @@ export type Proposed =
       readonly message: string;
     }
   /** The reservation key names an action that exists; nothing was written. */
-  | { readonly kind: "existing"; readonly action: store.StoredAction; readonly resolved: Resolved }
+  | {
+      readonly kind: "existing";
+      readonly action: store.StoredAction;
+      readonly fingerprint: Uint8Array | null;
+      readonly resolved: Resolved;
+    }
   /** A guard of the caller's writes did not hold; nothing was written. */
   | { readonly kind: "lost"; readonly fence: string };
 
@@ -68,17 +86,20 @@ export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit)
   const actionId = newId();
   const state = stateFor[decision.effect];
   const set = new WriteSet();
+  const recorded = recordedOf(p, resolved, actionId, 1);
+  const receiptId = await addDecision(deps.receipts, set, recorded, decision, resolved.input);
   const approvalId =
     state === "pending_approval" ? await hold(deps, set, p, resolved, decision, actionId) : null;
-  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId });
+  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId, receiptId });
   set.add(store.insertAction, row);
-  const { reservation } = p;
-  if (reservation) {
-    const { tenantId } = p.caller;
-    set.add(store.reserveAction, { tenant_id: tenantId, reservation, action_id: actionId });
+  if (p.reservation) {
+    set.add(store.reserveAction, {
+      tenant_id: p.caller.tenantId,
+      reservation: p.reservation,
+      action_id: actionId,
+      fingerprint: p.fingerprint ?? null,
+    });
   }
-  const recorded = recordedOf(p, resolved, actionId, 1);
-  await addDecision(deps.receipts, set, recorded, decision, resolved.input);
   tellDecision(deps.events, set, recorded, decision, resolved.connection.risk);
   set.onCommit(() => deps.onState(resolved.shape.tool, state));
   deps.fault("actions.before-propose");
@@ -112,10 +133,10 @@ async function refused(
 ): Promise<Proposed> {
   const { reservation } = p;
   if (fence !== store.reserveAction.name || !reservation) return { kind: "lost", fence };
-  const action = await deps.db.read(p.caller.tenantId, (db) =>
+  const found = await deps.db.read(p.caller.tenantId, (db) =>
     store.findReserved(db, p.caller.tenantId, reservation),
   );
-  return action ? { kind: "existing", action, resolved } : { kind: "lost", fence };
+  return found ? { kind: "existing", ...found, resolved } : { kind: "lost", fence };
 }
 
 async function toRow(
@@ -123,7 +144,7 @@ async function toRow(
   p: Proposal,
   r: Resolved,
   d: Decision,
-  made: { actionId: string; state: ActionState; approvalId: string | null },
+  made: { actionId: string; state: ActionState; approvalId: string | null; receiptId: string },
 ): Promise<store.ActionRow> {
   const { tenantId } = p.caller;
   const denied = made.state === "denied" || made.state === "quarantined";
@@ -151,6 +172,10 @@ async function toRow(
     approval_id: made.approvalId,
     decision: JSON.stringify(decisionOf(d)),
     error: denied ? JSON.stringify({ code: refusalCode(made.state, d), message: d.message }) : null,
+    user_id: p.behalf?.userId ?? null,
+    submitter_id: p.behalf?.submitterId ?? null,
+    declared: p.declared ? JSON.stringify(p.declared) : null,
+    receipt_id: made.receiptId,
     at: deps.clock.now().getTime(),
   };
 }
@@ -163,11 +188,12 @@ export const decisionOf = (d: Decision): store.StoredAction["decision"] & { poli
   reasons: d.reasons,
   message: d.message,
   policy: d.policy.version,
+  ...(d.approval?.stepUp ? { stepUp: d.approval.stepUp } : {}),
 });
 
 export const toBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value ?? null));
 
-function hold(
+export function hold(
   deps: ExecutionDeps,
   set: WriteSet,
   p: Proposal,
@@ -181,7 +207,7 @@ function hold(
     actionDigest: r.digest,
     requirements: d.approval?.requirements ?? [],
     requesterId: p.caller.principalId,
-    excluded: [p.caller.principalId, ...(p.caller.ownerId ? [p.caller.ownerId] : [])],
+    excluded: partiesOf(p.caller, behalfOf(p)),
     subject: {
       tool: r.shape.tool,
       target: r.shape.target,
@@ -228,6 +254,7 @@ export async function perform(
     outcome = { status: "failed", error: toError(error), retryable: false };
   }
   deps.fault("actions.after-perform");
+  outcome = keptOf(outcome, resolved.standing.redact, recorded.runId === null ? deps.maxOutputBytes : null);
   return { outcome, ms: performance.now() - started };
 }
 
@@ -252,6 +279,9 @@ export async function settle(
   const { outcome } = done;
   const state = endStates[outcome.status];
   const purpose = `action.output:${recorded.actionId}`;
+  const receiptId = done.spared
+    ? await addEnd(deps.receipts, into, recorded, "not_executed", "OUTPUT_CACHED")
+    : await addOutcome(deps.receipts, into, recorded, outcome, done.ms);
   const end: store.EndRow = {
     tenant_id: recorded.tenantId,
     id: recorded.actionId,
@@ -264,12 +294,14 @@ export async function settle(
         : null,
     error: outcome.status === "completed" ? null : JSON.stringify(outcome.error),
     http: ("http" in outcome ? outcome.http : null) ?? null,
+    receipt_id: receiptId,
     at: deps.clock.now().getTime(),
   };
   into.add(store.endAction, end);
-  if (done.spared) await addEnd(deps.receipts, into, recorded, "not_executed", "OUTPUT_CACHED");
-  else await addOutcome(deps.receipts, into, recorded, outcome, done.ms);
   tellOutcome(deps.events, into, recorded, outcome, action.resolved.connection.risk);
-  into.onCommit(() => deps.onState(recorded.tool, state));
+  into.onCommit(() => {
+    deps.onState(recorded.tool, state);
+    deps.onOutcome(recorded.actionId);
+  });
   return end;
 }

@@ -7,13 +7,16 @@ export {
   isSettled,
 } from "./domain.ts";
 export type { Commit, Executable, Performed, Proposed } from "./execution.ts";
+export type { ActionFilter, ActionList } from "./listing-store.ts";
 export type { Proposal } from "./proposal.ts";
 export { type ActionRetirement, retireActions } from "./retention.ts";
 export {
+  type ActionDetail,
   type Actions,
   type ActionsDeps,
-  type ActionView,
+  type ApprovalProgress,
   createActions,
-  type Submission,
 } from "./service.ts";
-export type { ActionFilter } from "./store.ts";
+export type { Submission } from "./submit.ts";
+export type { TimelineEntry, TimelineEvent } from "./timeline.ts";
+export { type ActionSummary, type ActionView, etagOf } from "./views.ts";

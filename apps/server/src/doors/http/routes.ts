@@ -1,5 +1,7 @@
 import { accessRoutes } from "./access-routes.ts";
-import { actionRoutes, approvalRoutes } from "./action-routes.ts";
+import { actionCommandRoutes } from "./action-command-routes.ts";
+import { actionRoutes } from "./action-routes.ts";
+import { approvalRoutes } from "./approval-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
@@ -30,6 +32,7 @@ export const routes: readonly ServiceRoute[] = [
   ...runCommandRoutes,
   ...gateRoutes,
   ...actionRoutes,
+  ...actionCommandRoutes,
   ...approvalRoutes,
   ...receiptRoutes,
   ...logRoutes,

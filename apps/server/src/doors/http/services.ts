@@ -47,7 +47,10 @@ export interface Services {
   readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;
-  readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
+  readonly actions: Pick<
+    Actions,
+    "submit" | "find" | "search" | "progress" | "cancel" | "release" | "reject" | "resolve"
+  >;
   readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verify">;
   readonly receiptLog: Pick<
