@@ -193,6 +193,39 @@ describe.each(drivers)("operating runs over HTTP on %s", (driver) => {
     );
   });
 
+  it("shows where a run is, and what another one like it would begin with", async () => {
+    const id = await start(
+      {
+        sum: { use: "noop", with: { output: { total: 3 } } },
+        ask: { use: "noop", needs: ["sum"], with: { output: 4 }, gate: { question: "Go on?" } },
+        end: { use: "noop", needs: ["ask"] },
+      },
+      { params: { n: { type: "integer", default: 5 } } },
+    );
+    await reach(id, "waiting");
+    const glance = await ask("GET", "/v1/runs/:id/status", undefined, { id });
+    expect(glance.json).toMatchObject({
+      run: { id, status: "waiting" },
+      currentSteps: [{ name: "ask", status: "waiting" }],
+      pendingGates: [{ runId: id, step: "ask" }],
+      progress: { total: 3, completed: 1 },
+    });
+    expect(glance.headers.get("etag")).toBe(`"${glance.json.run.etag}"`);
+    expect(glance.json.steps.filter((step: object) => "output" in step)).toEqual([]);
+    const seed = await fetch(`${api.base}/api/orchestrations/${id}/replay`, {
+      headers: { authorization: `Bearer ${api.app.adminKey}` },
+    });
+    expect(await seed.json()).toMatchObject({
+      run: { id },
+      params: { n: 5 },
+      plan: [{ name: "sum" }, { name: "ask" }, { name: "end" }],
+      results: { sum: { total: 3 } },
+      origin: null,
+    });
+    const foreign = await ask("GET", "/v1/runs/:id/replay", undefined, { id, key: strangerKey });
+    expect(foreign).toMatchObject({ status: 404, json: { code: "RUN_NOT_FOUND" } });
+  });
+
   it("answers gates once, as somebody with the role", async () => {
     const id = await start({
       sum: { use: "noop", with: { output: { total: 3 } }, gate: { question: "Book {{ output.total }}?" } },

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { canonicalAction } from "./action-alias.ts";
-import { actionId, approvalId, principalId, receiptId, runId, tenantId } from "./id.ts";
+import { actionId, approvalId, policyId, principalId, receiptId, runId, tenantId } from "./id.ts";
 import { pageQuery } from "./page.ts";
 import { digest, instant, json, jsonObject, reason, resourceName, searchText, stepError } from "./scalar.ts";
 
@@ -18,6 +18,18 @@ export const actionState = z.enum([
   "expired",
   "cancelled",
 ]);
+
+/** What the candidate beside the policy in force said; it changed nothing. */
+export const shadowVerdict = z
+  .object({
+    policyId,
+    version: z.int(),
+    effect: z.string(),
+    reasons: z.array(z.string()),
+    errors: z.array(z.string()).optional(),
+    differs: z.boolean().optional(),
+  })
+  .meta({ id: "ShadowVerdict" });
 
 const text = z.string().trim().min(1).max(200);
 
@@ -180,7 +192,8 @@ export const actionSummary = z
       effect: z.string(),
       reasons: z.array(z.string()),
       message: z.string(),
-      policy: z.string().nullish().meta({ description: "Version of the policy." }),
+      policy: z.string().nullable().optional().meta({ description: "Version of the bundle that decided." }),
+      shadow: shadowVerdict.optional(),
     }),
     attempt: z.int(),
     idempotent: z.boolean(),
@@ -208,8 +221,9 @@ export const approvalProgress = z
     currentStageIndex: z.int(),
     totalStages: z.int(),
     currentStageName: z.string(),
-    granted: z.int(),
+    granted: z.int().meta({ description: "Seats of the stage that votes have filled." }),
     needed: z.int(),
+    stepUpRequired: z.boolean().meta({ description: "Votes need a second factor." }),
   })
   .meta({ id: "ApprovalProgress" });
 

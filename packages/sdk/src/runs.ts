@@ -1,6 +1,8 @@
 import type {
   Page,
+  ReplayContext,
   Run,
+  RunAtAGlance,
   RunEvent,
   RunFilter,
   RunItem,
@@ -54,6 +56,12 @@ export const createRuns = (transport: Transport) => {
     },
     /** With its steps. */
     get,
+    /** Where it is, without parameters and outputs. */
+    status: (id: string, options?: CallOptions): Promise<RunAtAGlance> =>
+      transport.json({ method: "GET", path: path`/v1/runs/${id}/status`, options }),
+    /** What a run like this one would begin with. */
+    replayContext: (id: string, options?: CallOptions): Promise<ReplayContext> =>
+      transport.json({ method: "GET", path: path`/v1/runs/${id}/replay`, options }),
     /** Newest first. */
     list: (query: ListQuery<RunFilter> = {}, options?: CallOptions): Listing<Run> =>
       toListing(

@@ -77,15 +77,15 @@ const unknown = (path: string): OarsError =>
     { errors: [{ path, code: "PRINCIPAL_UNKNOWN", message: "names no principal of this tenant" }] },
   );
 
-/** The person for whom it acts in the end; null for a service that nobody owns. */
-export const userOf = (caller: Caller, behalf: Behalf): string | null =>
-  behalf.userId ?? caller.ownerId ?? (caller.principalKind === "user" ? caller.principalId : null);
-
-/** From the person to who acts, then who sent it: ids as they are shown. */
-export function chainOf(caller: Caller, { userId, submitterId }: Behalf): string[] {
+/** From the person to who acts, then who sent it. */
+export function chainIds(caller: Caller, { userId, submitterId }: Behalf): string[] {
   const links = [userId ?? caller.ownerId, caller.principalId, submitterId];
-  return [...new Set(links.filter((id) => id !== null))].map((id) => formatId("principal", id));
+  return [...new Set(links.filter((id) => id !== null))];
 }
+
+/** The same as ids are shown. */
+export const chainOf = (caller: Caller, behalf: Behalf): string[] =>
+  chainIds(caller, behalf).map((id) => formatId("principal", id));
 
 /** All whose action it is: none of them decides about it. */
 export const partiesOf = (caller: Caller, { userId, submitterId }: Behalf): string[] => [

@@ -6,8 +6,9 @@ import { type Approval, tally } from "#act/approvals";
 import type { Caller } from "#platform/access";
 import { type CommitResult, isOutage, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
+import { decisionOf } from "./action-row.ts";
 import type { ActionState } from "./domain.ts";
-import { decisionOf, type Executable, type ExecutionDeps, perform, settle } from "./execution.ts";
+import { type Executable, type ExecutionDeps, perform, settle } from "./execution.ts";
 import { decideFor } from "./proposal.ts";
 import { addDecision, addEnd, recordedAction, recordedOf } from "./record.ts";
 import { changed, reopen, tryReopen } from "./reopening.ts";
@@ -56,7 +57,14 @@ async function startApproved(
   if (resolved.digest !== approval.actionDigest) {
     return endUnrun(deps, action, "cancelled", "ACTION_CHANGED", changed);
   }
-  const decision = await decideFor(deps.policy, proposal, resolved, tally(approval), deps.clock.now());
+  const decision = await decideFor(
+    deps.policy,
+    proposal,
+    resolved,
+    tally(approval),
+    deps.clock.now(),
+    action.id,
+  );
   if (decision.effect !== "allow") {
     return endUnrun(deps, action, "denied", "ACTION_DENIED", decision.message);
   }
@@ -182,7 +190,7 @@ export async function restart(
     : undefined;
   const counted =
     approval && approval.actionDigest === resolved.digest ? tally(approval) : { count: 0, roles: [] };
-  const decision = await decideFor(deps.policy, proposal, resolved, counted, deps.clock.now());
+  const decision = await decideFor(deps.policy, proposal, resolved, counted, deps.clock.now(), action.id);
   const attempt = action.attempt + 1;
   const recorded = { ...recordedOf(proposal, resolved, action.id, attempt) };
   if (decision.effect !== "allow") return { kind: "refused", message: decision.message };

@@ -8,17 +8,11 @@ import { type Clock, type Fault, newId } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
-import { partiesOf } from "./behalf.ts";
+import { toBytes, toRow } from "./action-row.ts";
 import type { ActionState } from "./domain.ts";
+import { hold, unasked } from "./hold.ts";
 import { keptOf } from "./outcome.ts";
-import {
-  behalfOf,
-  decideFor,
-  notAllowed,
-  type Proposal,
-  type Resolved,
-  resolveProposal,
-} from "./proposal.ts";
+import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
 import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";
@@ -30,7 +24,7 @@ export interface ExecutionDeps {
   readonly dialer: Dialer;
   readonly connectors: Connectors;
   readonly catalogue: Pick<Catalogue, "standing" | "outputsOf">;
-  readonly policy: Pick<Policy, "decide">;
+  readonly policy: Pick<Policy, "decide" | "withdraw">;
   readonly approvals: Approvals;
   readonly receipts: Pick<Receipts, "add">;
   /** Told of what is stopped, fails or is of high risk; nobody, when absent. */
@@ -82,15 +76,43 @@ export type Commit = (set: WriteSet, held: string | null) => Promise<CommitResul
 /** [X1] Decides and records in one commit; on `execute` the caller performs the action next. */
 export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit): Promise<Proposed> {
   const resolved = await resolveProposal(deps, p);
-  const decision = await decideFor(deps.policy, p, resolved, { count: 0, roles: [] }, deps.clock.now());
   const actionId = newId();
-  const state = stateFor[decision.effect];
+  const nobody = { count: 0, roles: [] };
+  const asked = await decideFor(deps.policy, p, resolved, nobody, deps.clock.now(), actionId);
+  try {
+    const proposed = await recordProposal(deps, p, { resolved, asked, actionId }, commit);
+    if (proposed.kind === "existing" || proposed.kind === "lost")
+      deps.policy.withdraw(p.caller.tenantId, actionId);
+    return proposed;
+  } catch (error) {
+    deps.policy.withdraw(p.caller.tenantId, actionId); // it may be durable all the same: then its row counts
+    throw error;
+  }
+}
+
+interface Decided {
+  readonly resolved: Resolved;
+  /** What the policy says. */
+  readonly asked: Decision;
+  readonly actionId: string;
+}
+
+async function recordProposal(
+  deps: ExecutionDeps,
+  p: Proposal,
+  { resolved, asked, actionId }: Decided,
+  commit?: Commit,
+): Promise<Proposed> {
   const set = new WriteSet();
+  const held =
+    asked.effect === "require_approval" ? await hold(deps, set, p, resolved, asked, actionId) : null;
+  const decision = held && "refused" in held ? unasked(asked, held) : asked;
+  const approvalId = held && "id" in held ? held.id : null;
+  const state = stateFor[decision.effect];
+  if (decision !== asked) deps.policy.withdraw(p.caller.tenantId, actionId);
   const recorded = recordedOf(p, resolved, actionId, 1);
   const receiptId = await addDecision(deps.receipts, set, recorded, decision, resolved.input);
-  const approvalId =
-    state === "pending_approval" ? await hold(deps, set, p, resolved, decision, actionId) : null;
-  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId, receiptId });
+  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId, receiptId, asked });
   set.add(store.insertAction, row);
   if (p.reservation) {
     set.add(store.reserveAction, {
@@ -137,89 +159,6 @@ async function refused(
     store.findReserved(db, p.caller.tenantId, reservation),
   );
   return found ? { kind: "existing", ...found, resolved } : { kind: "lost", fence };
-}
-
-async function toRow(
-  deps: ExecutionDeps,
-  p: Proposal,
-  r: Resolved,
-  d: Decision,
-  made: { actionId: string; state: ActionState; approvalId: string | null; receiptId: string },
-): Promise<store.ActionRow> {
-  const { tenantId } = p.caller;
-  const denied = made.state === "denied" || made.state === "quarantined";
-  return {
-    tenant_id: tenantId,
-    id: made.actionId,
-    state: made.state,
-    connection: r.connection.name,
-    operation: p.operation,
-    tool: r.shape.tool,
-    verb: r.shape.verb,
-    target: r.shape.target,
-    environment: r.connection.environment,
-    digest: r.digest,
-    facts: JSON.stringify(r.shape.facts),
-    input: await deps.vault.seal(tenantId, `action.input:${made.actionId}`, toBytes(r.input)),
-    principal_id: p.caller.principalId,
-    run_id: p.origin?.runId ?? null,
-    step: p.origin?.step ?? null,
-    reservation: p.reservation,
-    effect_key: p.effectKey,
-    idempotent: r.shape.idempotent,
-    timeout_ms: p.timeoutMs,
-    executor: made.state === "executing" ? deps.workerId : null,
-    approval_id: made.approvalId,
-    decision: JSON.stringify(decisionOf(d)),
-    error: denied ? JSON.stringify({ code: refusalCode(made.state, d), message: d.message }) : null,
-    user_id: p.behalf?.userId ?? null,
-    submitter_id: p.behalf?.submitterId ?? null,
-    declared: p.declared ? JSON.stringify(p.declared) : null,
-    receipt_id: made.receiptId,
-    at: deps.clock.now().getTime(),
-  };
-}
-
-const refusalCode = (state: ActionState, { reasons }: Decision): string =>
-  reasons.includes(notAllowed) ? "TOOL_NOT_ALLOWED" : `ACTION_${state.toUpperCase()}`;
-
-export const decisionOf = (d: Decision): store.StoredAction["decision"] & { policy: string | null } => ({
-  effect: d.effect,
-  reasons: d.reasons,
-  message: d.message,
-  policy: d.policy.version,
-  ...(d.approval?.stepUp ? { stepUp: d.approval.stepUp } : {}),
-});
-
-export const toBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value ?? null));
-
-export function hold(
-  deps: ExecutionDeps,
-  set: WriteSet,
-  p: Proposal,
-  r: Resolved,
-  d: Decision,
-  actionId: string,
-): Promise<string> {
-  return deps.approvals.request(set, {
-    tenantId: p.caller.tenantId,
-    actionId,
-    actionDigest: r.digest,
-    requirements: d.approval?.requirements ?? [],
-    requesterId: p.caller.principalId,
-    excluded: partiesOf(p.caller, behalfOf(p)),
-    subject: {
-      tool: r.shape.tool,
-      target: r.shape.target,
-      environment: r.connection.environment,
-      risk: r.shape.risk,
-      facts: r.shape.facts,
-      runId: p.origin?.runId ?? null,
-      step: p.origin?.step ?? null,
-    },
-    reason: d.message,
-    ttlMs: d.approval?.ttlMs ?? 3_600_000,
-  });
 }
 
 export interface Performed {

@@ -1,3 +1,4 @@
+export { type Asked, openAsked } from "./asked.ts";
 export {
   type ActionError,
   type ActionEvent,
@@ -7,8 +8,15 @@ export {
   isSettled,
 } from "./domain.ts";
 export type { Commit, Executable, Performed, Proposed } from "./execution.ts";
+export {
+  type AskedRow,
+  createActionHistory,
+  type Difference,
+  listAsked,
+  listDifferences,
+} from "./history.ts";
 export type { ActionFilter, ActionList } from "./listing-store.ts";
-export type { Proposal } from "./proposal.ts";
+export { type Proposal, requestFor, resolveProposal } from "./proposal.ts";
 export { type ActionRetirement, retireActions } from "./retention.ts";
 export {
   type ActionDetail,
@@ -17,6 +25,7 @@ export {
   type ApprovalProgress,
   createActions,
 } from "./service.ts";
+export { findAskedAction } from "./store.ts";
 export type { Submission } from "./submit.ts";
 export type { TimelineEntry, TimelineEvent } from "./timeline.ts";
 export { type ActionSummary, type ActionView, etagOf } from "./views.ts";

@@ -6,9 +6,10 @@
 import { type Caller, requirePermission } from "#platform/access";
 import { WriteSet } from "#platform/db";
 import { OarsError } from "#platform/kernel";
+import { decisionOf } from "./action-row.ts";
 import { assertMatch, inState } from "./cancel.ts";
 import { type ContinuationDeps, endUnrun, runDetached } from "./continuation.ts";
-import { decisionOf, hold } from "./execution.ts";
+import { hold } from "./hold.ts";
 import { decideFor } from "./proposal.ts";
 import { addDecision, addEnd, type Operated, recordedAction, recordedOf } from "./record.ts";
 import { type Reopened, tryReopen } from "./reopening.ts";
@@ -51,21 +52,23 @@ async function released(
   reason: string,
 ): Promise<void> {
   const now = deps.clock.now();
-  const decision = await decideFor(deps.policy, proposal, resolved, { count: 0, roles: [] }, now);
+  const nobody = { count: 0, roles: [] };
+  const decision = await decideFor(deps.policy, proposal, resolved, nobody, now, action.id);
   if (decision.effect === "deny") return endUnrun(deps, action, "denied", "ACTION_DENIED", decision.message);
   if (resolved.digest !== action.digest)
     return endUnrun(deps, action, "cancelled", "ACTION_CHANGED", "It is another action by now.");
   const set = new WriteSet();
   const isHeld = decision.effect === "require_approval";
+  const held = isHeld ? await hold(deps, set, proposal, resolved, decision, action.id) : null;
+  if (held && "refused" in held) return endUnrun(deps, action, "denied", "ACTION_DENIED", held.refused);
   const to = isHeld ? "pending_approval" : "executing";
   const by: Operated = { command: "action.release", from: "quarantined", to, reason };
   const said = { ...decision, effect: isHeld ? decision.effect : ("allow" as const) };
   const told = recordedAction(action, caller);
   const receiptId = await addDecision(deps.receipts, set, told, said, undefined, by);
   const row = { tenant_id: action.tenantId, id: action.id, decision: JSON.stringify(decisionOf(said)) };
-  if (isHeld) {
-    const approvalId = await hold(deps, set, proposal, resolved, decision, action.id);
-    set.add(store.holdAction, { ...row, approval_id: approvalId, receipt_id: receiptId });
+  if (held) {
+    set.add(store.holdAction, { ...row, approval_id: held.id, receipt_id: receiptId });
   } else {
     set.add(store.startAction, {
       ...row,

@@ -1,4 +1,4 @@
-import { type Approval, tally } from "#act/approvals";
+import { type Approval, progressOf } from "#act/approvals";
 import type { Caller } from "#platform/access";
 import { requirePermission } from "#platform/access";
 import { applyWrites, type CommitResult, type Tx, WriteSet } from "#platform/db";
@@ -50,6 +50,8 @@ export interface ApprovalProgress {
   /** Votes for it in the current stage, and how many it takes. */
   readonly granted: number;
   readonly needed: number;
+  /** Votes need a second factor. */
+  readonly stepUpRequired: boolean;
 }
 
 export interface ActionDetail extends ActionView {
@@ -130,7 +132,7 @@ export function createActions(given: ActionsDeps): Actions {
   const progress = async (action: ActionView): Promise<ApprovalProgress | null> => {
     if (action.state !== "pending_approval" || action.approvalId === null) return null;
     const approval = await deps.approvals.load(action.tenantId, action.approvalId);
-    return approval ? progressOf(approval) : null;
+    return approval ? howFar(approval) : null;
   };
   const search = async (caller: Caller, filter: ActionFilter): Promise<ActionList> => {
     requirePermission(caller, "actions:read");
@@ -198,13 +200,19 @@ export function createActions(given: ActionsDeps): Actions {
   };
 }
 
-const progressOf = (approval: Approval): ApprovalProgress => ({
-  currentStageIndex: 0,
-  totalStages: 1,
-  currentStageName: approval.requirements.map(({ role }) => role).join(", ") || "approval",
-  granted: tally(approval).count,
-  needed: approval.requirements.reduce((sum, { quorum }) => sum + quorum, 0),
-});
+function howFar({ stages, votes, stepUp }: Approval): ApprovalProgress {
+  const { open, empty } = progressOf(stages, votes);
+  const [index = stages.length - 1] = open;
+  const seats = (stages[index]?.places ?? []).reduce((sum, { count }) => sum + count, 0);
+  return {
+    currentStageIndex: index,
+    totalStages: stages.length,
+    currentStageName: stages[index]?.name ?? "",
+    granted: seats - (empty[index] ?? 0),
+    needed: seats,
+    stepUpRequired: stepUp !== null,
+  };
+}
 
 function emitLeft(deps: ContinuationDeps, into: WriteSet, left: store.LeftAction): void {
   const payload = { actionId: left.id, workerId: left.executor };

@@ -26,6 +26,8 @@ export interface ActionRow {
   executor: string | null;
   approval_id: string | null;
   decision: string;
+  /** What the policy was asked, sealed; null when it was not asked. */
+  asked: Uint8Array | null;
   error: string | null;
   user_id: string | null;
   submitter_id: string | null;
@@ -77,6 +79,7 @@ export const insertAction = defineWrite<ActionRow>({
     executor: "uuid",
     approval_id: "uuid",
     decision: "jsonb",
+    asked: "bytea",
     error: "jsonb",
     user_id: "uuid",
     submitter_id: "uuid",
@@ -86,10 +89,10 @@ export const insertAction = defineWrite<ActionRow>({
   },
   text: `/* actions.insertAction */ insert into action (tenant_id, id, state, connection, operation, tool, verb, target, environment, digest,
       facts, input, principal_id, run_id, step, reservation, effect_key, idempotent, timeout_ms, executor, approval_id, decision,
-      error, user_id, submitter_id, declared, receipt_id, created_at, started_at, ended_at)
+      asked, error, user_id, submitter_id, declared, receipt_id, created_at, started_at, ended_at)
     select b.tenant_id, b.id, b.state, b.connection, b.operation, b.tool, b.verb, b.target, b.environment, b.digest, b.facts, b.input,
       b.principal_id, b.run_id, b.step, b.reservation, b.effect_key, b.idempotent, b.timeout_ms, b.executor, b.approval_id,
-      b.decision, b.error, b.user_id, b.submitter_id, b.declared, b.receipt_id, to_timestamp(b.at / 1000), case when b.state = 'executing' then to_timestamp(b.at / 1000) end,
+      b.decision, b.asked, b.error, b.user_id, b.submitter_id, b.declared, b.receipt_id, to_timestamp(b.at / 1000), case when b.state = 'executing' then to_timestamp(b.at / 1000) end,
       case when b.state in ('denied', 'quarantined') then to_timestamp(b.at / 1000) end
     from batch b`,
 });
@@ -217,8 +220,15 @@ export interface StoredAction {
     readonly message: string;
     /** Version of the policy. */
     readonly policy?: string | null;
-    /** How votes must be confirmed, where they must. */
-    readonly stepUp?: string;
+    /** What the candidate beside the policy in force said. */
+    readonly shadow?: {
+      readonly policyId: string;
+      readonly version: number;
+      readonly effect: string;
+      readonly reasons: readonly string[];
+      readonly differs: boolean;
+      readonly errors?: readonly string[];
+    };
   };
   readonly userId: string | null;
   readonly submitterId: string | null;
@@ -246,6 +256,19 @@ export async function lockAction(tx: Tx, tenantId: string, id: string): Promise<
   const rows = await tx.query<StoredAction>(sql`/* actions.lock */
     select ${columns} from action a where a.tenant_id = ${tenantId} and a.id = ${id} for update of a`);
   return rows[0];
+}
+
+/** What an explanation needs of an action. */
+export async function findAskedAction(
+  db: Db,
+  tenantId: string,
+  id: string,
+): Promise<{ readonly asked: Uint8Array | null; readonly decision: StoredAction["decision"] } | undefined> {
+  const [row] = await db.query<{ asked: Uint8Array | null; decision: StoredAction["decision"] }>(
+    sql`/* actions.findAsked */
+    select a.asked, a.decision from action a where a.tenant_id = ${tenantId} and a.id = ${id}`,
+  );
+  return row;
 }
 
 export async function findReserved(

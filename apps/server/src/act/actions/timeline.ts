@@ -42,7 +42,10 @@ export function timelineOf(a: ActionSummary, receipts: readonly StoredReceipt[])
     receiptId: first?.body.rid ?? null,
     by: first ? actorOf(first.body) : null,
   };
-  const rest = bodies.map(({ body, at }) => entryOf(body, at));
+  // people are asked and the decision is signed for one commit, in either order
+  const rest = bodies.map(({ body, at }) =>
+    entryOf(body, body.typ === "approval.requested" && first && first.at > at ? first.at : at),
+  );
   if (a.startedAt !== null)
     rest.push({ event: "started", at: a.startedAt, receiptId: null, by: null, attempt: a.attempt });
   const order = new Map(rest.map((entry, index) => [entry, index]));

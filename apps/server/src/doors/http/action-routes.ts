@@ -53,7 +53,7 @@ export const actionRoutes: readonly ServiceRoute[] = [
         wait,
       });
       const progress = done.state === "pending_approval" ? await actions.progress(done) : null;
-      const stepUpRequired = done.state === "pending_approval" && done.decision.stepUp !== undefined;
+      const stepUpRequired = progress?.stepUpRequired ?? false;
       const view = toAction(done);
       const answer = { actionId: view.id, ...view, stepUpRequired, approvalProgress: progress };
       etag(reply, etagOf(done));
