@@ -362,7 +362,7 @@ describe.each(drivers)("the API on %s", (driver) => {
     expect(again.json.actionId).toBe(first.json.actionId);
     const tool = {
       tenant_id: tenant,
-      agent_id: "planner",
+      agent_id: api.app.admin.principalName,
       resource: { tool_id: "wms/http.request", operation: "http.request", target: "a" },
       input: { path: "/a", body: { n: 2 } },
     };
@@ -511,8 +511,10 @@ describe.each(drivers)("the API on %s", (driver) => {
       "GET /t/{tenantId}/jwks.json",
       "GET /v1/oauth/callback",
       "GET /v1/schemas/flow.json",
+      "GET /v1/trust/instance",
       "GET /v1/trust/tenants/{tenantId}/keys",
       "POST /api/webhook/{slug}",
+      "POST /witness/add-checkpoint",
     ]);
   });
 

@@ -172,6 +172,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
     whoIs: access.whoIs,
     onError,
     onState: (tool, state) => metrics.actions.with(tool, state).inc(),
+    principalNamed: access.principalNamed,
+    maxWaiting: config.limits.maxSyncAnswers,
+    maxOutputBytes: config.limits.maxOutputBytes,
   });
 
   const rehearsals = composeRehearsals({
@@ -313,6 +316,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     interop: sign.interop,
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
+    witnessing: sign.witnessing,
     policy,
     rehearsals,
     ...approvalWing,

@@ -177,7 +177,12 @@ export const variables = {
   OARS_MAX_SYNC_ANSWERS: always(read.whole(0, 100_000), "1000", {
     group: "Limits",
     description:
-      "Starts that may wait for the end of their run at once. Beyond it they are refused with 503.",
+      "Starts that may wait for the end of their run at once, and as many proposals for the outcome of their action. Beyond it they are refused with 503.",
+  }),
+  OARS_MAX_ACTION_OUTPUT: always(read.whole(1_024, 10_485_760), "1048576", {
+    group: "Limits",
+    description:
+      "Largest output, in bytes of JSON, that is kept of an action which is no step of a run. Of a larger one its size and beginning are kept.",
   }),
 
   OARS_STORE: always(read.oneOf("pglite", "postgres"), "pglite", {
@@ -373,6 +378,20 @@ export const variables = {
         "The token for it. It must be allowed to make, read and rotate the keys `oars-*`, and to sign with them.",
     },
   ),
+  OARS_WITNESSES: always(read.witnesses, "", {
+    group: "Log",
+    description:
+      "Who is asked to cosign the log of logs (C2SP tlog-witness), each as the prefix of its URL, `#` and its vkey. Private addresses must be in `OARS_EGRESS_ALLOW`.",
+  }),
+  OARS_WITNESS_QUORUM: sometimes(read.whole(1, 64), "all of `OARS_WITNESSES`", {
+    group: "Log",
+    description: "How many cosignatures make a receipt witnessed.",
+  }),
+  OARS_WITNESS_LOGS: always(read.logKeys, "", {
+    group: "Log",
+    description:
+      "Logs that this server cosigns for others at `/witness/add-checkpoint`, by their vkeys; a log that changes its key is listed with both.",
+  }),
   OARS_LOG_PUBLIC: always(read.yesOrNo, "true", {
     group: "Log",
     description:
