@@ -146,6 +146,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     vault,
     receipts,
     outbox,
+    events,
     clock,
     publicUrl: config.http.publicUrl,
     secret: keys.dataEncryption.reveal(),
@@ -222,7 +223,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
-  const operate = composeOperate({ config, db, vault, dialer, events, metrics, workerId, onError });
+  const operate = composeOperate({
+    config,
+    db,
+    vault,
+    dialer,
+    events,
+    metrics,
+    workerId,
+    ...approvalWing,
+    onError,
+  });
   const scheduling = createScheduling({
     db,
     assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
@@ -325,6 +336,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduling,
     blobs,
     events,
+    alerts: operate.alerts,
     delivery: operate.delivery,
     dialer,
     pressure,

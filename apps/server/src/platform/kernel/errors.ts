@@ -90,6 +90,10 @@ export const errorCatalogue = {
     "never",
     "The delivery target {name} is the environment's; change it there, or choose another name.",
   ),
+  ALERT_NOT_FOUND: spec(404, "never", "There is no such alert."),
+  ALERT_STATE: spec(409, "never", "The alert is {state} already."),
+  ALERT_CHANNEL_UNKNOWN: spec(422, "never", "There is no channel {channel}; choose from {channels}."),
+  ALERT_RULE_NOT_FOUND: spec(404, "never", "There is no alert rule {name}."),
   DEAD_LETTER_NOT_FOUND: spec(404, "never", "There is no such dead letter."),
   DEAD_LETTER_CLOSED: spec(409, "never", "The dead letter is {state} already."),
 
