@@ -14,7 +14,7 @@ export async function readSource(path: string, terminal: Terminal): Promise<stri
 }
 
 /** Throws UsageError when it cannot be written. `mode` for what only the user may read. */
-export async function writeResult(path: string, text: string): Promise<void> {
+export async function writeResult(path: string, text: string | Uint8Array): Promise<void> {
   try {
     await writeFile(path, text);
   } catch (error) {

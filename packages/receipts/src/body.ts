@@ -12,6 +12,11 @@ export const receiptTypes = [
   "approval.resolved",
   "approval.expired",
   "approval.consumed",
+  "approval.escalated",
+  "approval.delegated",
+  "approval.workflow_changed",
+  "factor.changed",
+  "factor.failed",
   "execution.started",
   "execution.finished",
   "run.started",
@@ -22,12 +27,18 @@ export const receiptTypes = [
   "flow.published",
   "policy.published",
   "policy.mode_changed",
+  "policy.rolled_back",
+  "policy.granted",
+  "policy.grant_revoked",
+  "policy.replayed",
   "tool.definition_changed",
   "key.rotated",
+  "key.revoked",
   "log.checkpoint_witnessed",
   "privacy.erased",
   "export.created",
   "breakglass.used",
+  "breakglass.reviewed",
 ] as const;
 
 export type ReceiptType = (typeof receiptTypes)[number];
@@ -82,6 +93,20 @@ export interface ReceiptPrincipal {
   readonly user?: string;
   readonly chain?: readonly string[];
   readonly auth?: { readonly [name: string]: Json };
+}
+
+/**
+ * What became of a signing key. Keys are named by thumbprint. Of a rotation the old key signs one receipt and the new
+ * key another, linked by `links.parent`; `until` is when the old one ends.
+ */
+export interface ReceiptKeyChange {
+  readonly use: "receipt" | "log";
+  /** The key that signs from now on. */
+  readonly current: string;
+  readonly previous?: string;
+  readonly revoked?: string;
+  readonly reason?: string;
+  readonly until?: string;
 }
 
 export interface ReceiptDecision {
@@ -168,6 +193,7 @@ export interface ReceiptBody {
   readonly approval?: ReceiptApproval;
   readonly outcome?: ReceiptOutcome;
   readonly operation?: ReceiptOperation;
+  readonly key?: ReceiptKeyChange;
   readonly evidence?: ReceiptEvidence;
   readonly trace?: string;
   readonly links?: ReceiptLinks;

@@ -8,6 +8,7 @@ export {
   type ReceiptBody,
   type ReceiptDecision,
   type ReceiptEvidence,
+  type ReceiptKeyChange,
   type ReceiptLinks,
   type ReceiptOperation,
   type ReceiptOutcome,
@@ -19,7 +20,39 @@ export {
 export { type BodyProblem, type BodyVerdict, checkBody } from "./body-schema.ts";
 export { equalBytes, fromBase64, fromBase64Url, fromHex, toBase64, toBase64Url, toHex } from "./bytes.ts";
 export { canonicalJson, type Json } from "./canonical.ts";
+export { CborMap, CborTag, type CborValue, encodeCbor } from "./cbor.ts";
+export { type ChainLink, verifyChain } from "./chain.ts";
 export { type Checkpoint, formatTreeHead, parseCheckpoint, type TreeHead } from "./checkpoint.ts";
+export { cloudEventsType, type ReceiptEvent, toCloudEvent } from "./cloud-event.ts";
+export {
+  type ControlFilter,
+  type EvidenceKind,
+  evidenceKinds,
+  filterNames,
+  isHumanApproval,
+  kindsOf,
+  matchesFilter,
+} from "./control-filter.ts";
+export {
+  type CoseReceiptInput,
+  coseEd25519,
+  encodeCoseReceipt,
+  encodeCoseStatement,
+  type SignBytes,
+} from "./cose.ts";
+export {
+  type AddCheckpoint,
+  type Cosignature,
+  cosignedMessage,
+  formatAddCheckpoint,
+  formatCosignature,
+  formatWitnessVkey,
+  parseAddCheckpoint,
+  parseWitnessVkey,
+  readCosignatures,
+  type WitnessKey,
+  witnessKey,
+} from "./cosignature.ts";
 export { createWebCrypto, type Sha256, type VerifyCrypto } from "./crypto.ts";
 export {
   checkDisclosures,
@@ -32,6 +65,15 @@ export {
   type SdJwt,
 } from "./disclosure.ts";
 export {
+  type DsseEnvelope,
+  dssePreAuth,
+  type InTotoStatement,
+  inTotoPayloadType,
+  receiptPredicateType,
+  toDsse,
+  toInTotoStatement,
+} from "./dsse.ts";
+export {
   bundleFormat,
   type Evidence,
   isBundle,
@@ -40,7 +82,25 @@ export {
   splitEvidence,
 } from "./evidence.ts";
 export { FormatError } from "./format-error.ts";
-export { type CompactJws, parseJws, receiptHeader, receiptTyp, thumbprint } from "./jws.ts";
+export {
+  type CompactJws,
+  decodeBody,
+  parseJws,
+  receiptDigest,
+  receiptHeader,
+  receiptTyp,
+  thumbprint,
+} from "./jws.ts";
+export {
+  formatHeadEntry,
+  type HeadEntry,
+  headLeaf,
+  parseHeadEntry,
+  verifyWitnessed,
+  type WitnessProof,
+  type WitnessTrust,
+  type WitnessVerdict,
+} from "./log-of-logs.ts";
 export {
   consistencyNodes,
   consistencyProof,
@@ -71,6 +131,39 @@ export {
   parseVkey,
   verifyNote,
 } from "./note.ts";
+export {
+  createDraw,
+  type Draw,
+  drawOf,
+  type GapReason,
+  manifestFile,
+  type PackControl,
+  type PackCoverage,
+  type PackFile,
+  type PackGap,
+  type PackLine,
+  type PackManifest,
+  packFormat,
+  packInput,
+  parseSignedManifest,
+  signatureFile,
+} from "./pack.ts";
+export {
+  type ControlTally,
+  coverageOf,
+  createTally,
+  gapsOf,
+  nameOfControl,
+  type Tally,
+} from "./pack-tally.ts";
+export {
+  type PackChecks,
+  type PackReader,
+  type PackReport,
+  packCheckNames,
+  verifyPack,
+} from "./pack-verify.ts";
+export { rangeNodes, rangeRoot } from "./range-proof.ts";
 export {
   type Check,
   type CheckName,
@@ -103,6 +196,10 @@ export {
 export { formatTlogProof, parseTlogProof, type TlogProof, tlogProofHeader } from "./tlog-proof.ts";
 export {
   isTrustDocument,
+  type KeyLife,
+  type LogKey,
+  lateCheckpoint,
+  lateReceipt,
   publicKeyFromPem,
   type ReceiptKey,
   readTrust,

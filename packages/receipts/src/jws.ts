@@ -3,7 +3,8 @@
  * verifier never has to reproduce canonical bytes to check the signature. Keys inside the header (`jwk`,
  * `jku`, `x5u`, `x5c`) are never used.
  */
-import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from "./bytes.ts";
+import type { ReceiptBody } from "./body.ts";
+import { fromBase64Url, fromUtf8, toBase64Url, toHex, utf8 } from "./bytes.ts";
 import { canonicalJson } from "./canonical.ts";
 import type { Sha256 } from "./crypto.ts";
 import { parseJson } from "./disclosure.ts";
@@ -58,3 +59,13 @@ export function headerProblem(header: CompactJws["header"]): string | undefined 
 /** RFC 7638 thumbprint of an Ed25519 public key (RFC 8037): the key id. `x` is the raw key in base64url. */
 export const thumbprint = (x: string, sha256: Sha256): string =>
   toBase64Url(sha256(utf8(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`)));
+
+/** The body of a receipt that this program signed or has verified. Throws FormatError when it is none. */
+export function decodeBody(jws: string): ReceiptBody {
+  const body = parseJson(fromUtf8(fromBase64Url(parseJws(jws).payload)), "the payload");
+  if (typeof body !== "object" || body === null) throw new FormatError("the payload is not an object");
+  return body as ReceiptBody; // the schema was checked where it was signed or verified
+}
+
+/** `sha256:<hex>` of the compact JWS: how receipts name each other. */
+export const receiptDigest = (jws: string, sha256: Sha256): string => `sha256:${toHex(sha256(utf8(jws)))}`;

@@ -7,6 +7,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
+  /** The same as it came. */
+  readonly bytes?: Uint8Array;
 }
 
 /** The error of an answer that is not a success, whoever sent it: OARS, a proxy, or something else. */

@@ -3,6 +3,8 @@ import type {
   Receipt,
   ReceiptBundle,
   ReceiptFilter,
+  ReceiptFormat,
+  ReceiptWithProof,
   TrustDocument,
   Verification,
   VerifyReceiptRequest,
@@ -19,15 +21,36 @@ import { path, withQuery } from "./path.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export const createReceipts = (transport: Transport) => ({
-  /** Newest first. */
+  /** Newest first, back to the first receipt. A page may be short and still have a next one. */
   list: (query: ListQuery<ReceiptFilter> = {}, options?: CallOptions): Listing<Receipt> =>
     toListing(
       (cursor): Promise<Page<Receipt>> =>
         transport.json({ method: "GET", path: withQuery("/v1/receipts", { ...query, cursor }), options }),
       query.cursor,
     ),
-  get: (id: string, options?: CallOptions): Promise<Receipt> =>
-    transport.json({ method: "GET", path: path`/v1/receipts/${id}`, options }),
+  /** With its place in the log; `disclose` adds the sensitive members, for who may see them. */
+  get: (
+    id: string,
+    { disclose }: { readonly disclose?: boolean } = {},
+    options?: CallOptions,
+  ): Promise<ReceiptWithProof> =>
+    transport.json({
+      method: "GET",
+      path: withQuery(path`/v1/receipts/${id}`, { disclose: disclose ? "true" : undefined }),
+      options,
+    }),
+  /** The receipt in another format, as the bytes of a file. COSE is binary, the rest is UTF-8. */
+  export: (
+    id: string,
+    { format, disclose }: { readonly format: ReceiptFormat; readonly disclose?: boolean },
+    options?: CallOptions,
+  ): Promise<Uint8Array> =>
+    transport.bytes({
+      method: "GET",
+      path: withQuery(path`/v1/receipts/${id}`, { format, disclose: disclose ? "true" : undefined }),
+      accept: "*/*",
+      options,
+    }),
   /** The receipt with its proof of inclusion, as `c2sp.org/tlog-proof@v1` text. Waits for the log. */
   proof: (id: string, options?: CallOptions): Promise<string> =>
     transport.text({ method: "GET", path: path`/v1/receipts/${id}/proof`, accept: "text/plain", options }),

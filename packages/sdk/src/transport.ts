@@ -35,6 +35,7 @@ export interface Call {
 export interface Transport {
   json<T>(call: Call): Promise<T>;
   text(call: Call): Promise<string>;
+  bytes(call: Call): Promise<Uint8Array>;
   /** One attempt; the body is not read yet. `signal` ends it at any time, `timeoutMs` until its headers are here. */
   open(call: Call, signal: AbortSignal): Promise<Response>;
 }
@@ -55,6 +56,7 @@ export function createTransport(config: TransportConfig): Transport {
   return {
     json: async <T>(call: Call) => toJson(await send(config, call), call, config) as T, // the API's own answer to `call`
     text: async (call) => (await send(config, call)).text,
+    bytes: async (call) => (await send(config, call)).bytes ?? new Uint8Array(),
     open: (call, signal) => open(config, call, signal),
   };
 }
@@ -104,7 +106,9 @@ async function tryOnce(
   signal?.addEventListener("abort", stop, { once: true });
   try {
     const response = await config.fetch(request.url, { ...request.init, signal: abort.signal });
-    const answer = { status: response.status, headers: response.headers, text: await response.text() };
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    const text = new TextDecoder().decode(bytes);
+    const answer = { status: response.status, headers: response.headers, text, bytes };
     return response.ok || call.accepted?.includes(response.status) ? answer : toApiError(answer);
   } catch (cause) {
     signal?.throwIfAborted();

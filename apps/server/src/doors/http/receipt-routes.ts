@@ -4,17 +4,19 @@ import {
   receiptBundle,
   receiptFilter,
   receiptId,
+  receiptQuery,
+  receiptWithProof,
   runId,
   verification,
   verifyReceiptRequest,
 } from "@oars/contract";
-import { fromBase64Url, parseJws, type TrustDocument } from "@oars/receipts";
+import type { TrustDocument } from "@oars/receipts";
 import { z } from "zod";
-import { isOarsError } from "#platform/kernel";
-import type { StoredReceipt } from "#sign/receipts";
-import { afterId, pageOfMore } from "./page.ts";
-import { route, type ServiceRoute, type Services } from "./services.ts";
-import { idOf, idOrUndefined, shown, shownOrNull } from "./wire-id.ts";
+import type { ListFilter } from "#sign/receipts";
+import { afterId, cursorOf } from "./page.ts";
+import { showReceipt, storedChain, toReceipt } from "./receipt-view.ts";
+import { route, type ServiceRoute } from "./services.ts";
+import { idOf, idOrUndefined } from "./wire-id.ts";
 
 const tag = "receipts";
 /** Beyond the number of any event. */
@@ -22,18 +24,30 @@ const lastEvent = 999_999_999;
 
 const byId = z.strictObject({ id: receiptId });
 
-const toReceipt = (r: StoredReceipt) => ({
-  id: shown("receipt", r.id),
-  type: r.type,
-  runId: shownOrNull("run", r.runId),
-  actionId: shownOrNull("action", r.actionId),
-  principalId: shownOrNull("principal", r.principalId),
-  tool: r.tool,
-  effect: r.effect,
-  body: JSON.parse(Buffer.from(fromBase64Url(parseJws(r.jws).payload)).toString("utf8")),
-  jws: r.jws,
-  createdAt: r.createdAt,
+const toFilter = (query: z.output<typeof receiptFilter>): ListFilter => ({
+  runId: idOrUndefined("run", query.run) ?? null,
+  actionId: idOrUndefined("action", query.action) ?? null,
+  actorId: idOrUndefined("principal", query.actor) ?? null,
+  principalId: idOrUndefined("principal", query.agent ?? query.principal) ?? null,
+  type: query.type ?? null,
+  tool: query.tool ?? null,
+  operation: query.operation ?? null,
+  target: query.target ?? null,
+  effect: query.decision ?? null,
+  policy: query.policy ?? null,
+  policyVersion: query.policyVersion ?? null,
+  rule: query.rule ?? null,
+  from: query.from === undefined ? null : new Date(query.from),
+  to: query.to === undefined ? null : new Date(query.to),
 });
+
+/** Framework and control; nothing when none is asked for. */
+function controlOf({ control, framework, controlId }: z.output<typeof receiptFilter>): readonly string[] {
+  if (framework !== undefined && controlId !== undefined) return [framework, controlId];
+  if (control === undefined) return [];
+  const at = control.indexOf("/");
+  return [control.slice(0, at), control.slice(at + 1)];
+}
 
 export const receiptRoutes: readonly ServiceRoute[] = [
   route({
@@ -42,18 +56,24 @@ export const receiptRoutes: readonly ServiceRoute[] = [
     access: "receipts:read",
     tag,
     summary: "List receipts, newest first",
+    description:
+      "Every filter that is given must hold. The list reaches back to the first receipt: a page may be short, even empty, and still have a `nextCursor`, because a page looks at a bounded number of receipts. It ends where `nextCursor` is null.",
     query: receiptFilter,
     answer: { status: 200, body: pageOf(receipt) },
-    handle: async ({ receipts }, { caller, query }) => {
-      const filter = {
-        runId: idOrUndefined("run", query.run) ?? null,
-        actionId: idOrUndefined("action", query.action) ?? null,
-        principalId: idOrUndefined("principal", query.principal) ?? null,
-        type: query.type ?? null,
-      };
+    handle: async ({ receipts, evidence }, { caller, query }) => {
+      const { tenantId } = caller;
       const page = { limit: query.limit, cursor: afterId(query.cursor) ?? null };
-      const { items, next } = await receipts.list(caller.tenantId, filter, page);
-      return pageOfMore(items, next !== null, (r) => r.id, toReceipt);
+      const [framework = "", controlId = ""] = controlOf(query);
+      const also = framework === "" ? null : await evidence.ofControl(tenantId, framework, controlId);
+      const { items, next } = await receipts.list(tenantId, { ...toFilter(query), also }, page);
+      const controls = await evidence.controlsOf(
+        tenantId,
+        items.map(({ id }) => id),
+      );
+      return {
+        items: items.map((r) => toReceipt(r, controls.get(r.id))),
+        nextCursor: next === null ? null : cursorOf(next),
+      };
     },
   }),
   route({
@@ -62,11 +82,14 @@ export const receiptRoutes: readonly ServiceRoute[] = [
     access: "receipts:read",
     tag,
     summary: "Show a receipt",
+    description:
+      "JSON with its place in the log, or the format that `format` or `Accept` asks for: SD-JWT (RFC 9901), tlog-proof (C2SP), in-toto Statement in DSSE, COSE_Sign1 with a COSE receipt (RFC 9942), CloudEvent 1.0.",
     params: byId,
+    query: receiptQuery,
     notFound: "RECEIPT_NOT_FOUND",
-    answer: { status: 200, body: receipt },
-    handle: async ({ receipts }, { caller, params }) =>
-      toReceipt(await receipts.find(caller.tenantId, idOf("receipt", params.id))),
+    answer: { status: 200, body: receiptWithProof },
+    handle: (services, { caller, params, query, request, reply }) =>
+      showReceipt(services, { caller, id: idOf("receipt", params.id), query, request, reply }),
   }),
   route({
     method: "GET",
@@ -103,29 +126,21 @@ export const receiptRoutes: readonly ServiceRoute[] = [
     tag,
     summary: "Verify a receipt",
     description:
-      "The same checks as the offline verifier, against the tenant's own keys and those in `trust`.",
+      "The same checks as the offline verifier, each reported apart, against the tenant's own keys and those in `trust`. A stored receipt is checked with the chain of its action. Keys that you supply count only for issuers that this server does not know. Also reads `receipt_id`, `public_key_pem` and `public_keys`.",
     body: verifyReceiptRequest,
     answer: { status: 200, body: verification },
     handle: async (services, { caller, body }) => {
-      const text =
-        body.receipt ?? (await storedText(services, caller.tenantId, idOf("receipt", body.receiptId ?? "")));
-      return services.receipts.verify(
-        caller.tenantId,
-        text,
-        body.trust as readonly TrustDocument[] | undefined,
-      ); // by its schema
+      const { tenantId } = caller;
+      const given =
+        body.receipt === undefined
+          ? await storedChain(services, tenantId, idOf("receipt", body.receiptId ?? ""))
+          : { text: body.receipt, chain: body.chain };
+      const single = body.publicKeyPem === undefined ? [] : [{ publicKeyPem: body.publicKeyPem }];
+      return services.receipts.verifyRequest(tenantId, {
+        ...given,
+        keys: [...(body.publicKeys ?? []), ...single],
+        trust: body.trust as readonly TrustDocument[] | undefined, // by its schema
+      });
     },
   }),
 ];
-
-/** A stored receipt with its proof, or without one while it is not in the log yet. */
-async function storedText({ receipts, receiptLog }: Services, tenantId: string, id: string): Promise<string> {
-  try {
-    return await receiptLog.tlogProof(tenantId, id);
-  } catch (error) {
-    if (isOarsError(error) && error.code === "RECEIPT_NOT_LOGGED") {
-      return receipts.sdJwt(tenantId, id, { disclose: false });
-    }
-    throw error;
-  }
-}

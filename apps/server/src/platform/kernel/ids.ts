@@ -20,8 +20,16 @@ export const idPrefixes = {
   action: "act",
   approval: "apr",
   vote: "vot",
+  comment: "cmt",
+  delegation: "dlg",
+  factor: "fac",
+  challenge: "chl",
   policy: "pol",
+  grant: "gnt",
+  replay: "rpl",
   receipt: "rct",
+  evidence: "evd",
+  control: "ctl",
   worker: "wrk",
   webhook: "whk",
   delivery: "dlv",
@@ -71,8 +79,14 @@ export function newId(now: number = Date.now()): string {
  * installation, has a greater one.
  */
 export function dayBefore(id: string): string {
-  const ms = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) - 86_400_000;
-  const digits = Math.max(0, ms).toString(16).padStart(12, "0");
+  return idAt(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) - 86_400_000);
+}
+
+/** The first id of a millisecond since 1970: ids made earlier are smaller. */
+export function idAt(ms: number): string {
+  const digits = Math.min(2 ** 48 - 1, Math.max(0, Math.trunc(ms)))
+    .toString(16)
+    .padStart(12, "0");
   return `${digits.slice(0, 8)}-${digits.slice(8)}-0000-0000-000000000000`;
 }
 

@@ -10,4 +10,4 @@ export {
   OarsError,
 } from "./errors.ts";
 export { type Fault, type FaultPoint, faultPoints } from "./faults.ts";
-export { dayBefore, formatId, type IdKind, idPrefixes, isUuid, newId, parseId } from "./ids.ts";
+export { dayBefore, formatId, type IdKind, idAt, idPrefixes, isUuid, newId, parseId } from "./ids.ts";

@@ -83,7 +83,11 @@ export const proveRun = async (db: Db, tenantId: string, runId: string): Promise
   proveAll(db, tenantId, await listRunReceipts(db, tenantId, runId));
 
 /** The head is read before the places, so a leaf sequenced in between lies outside it: RECEIPT_NOT_LOGGED. */
-async function proveAll(db: Db, tenantId: string, receipts: readonly StoredReceipt[]): Promise<Proven[]> {
+export async function proveAll(
+  db: Db,
+  tenantId: string,
+  receipts: readonly StoredReceipt[],
+): Promise<Proven[]> {
   if (receipts.length === 0) return [];
   const head = await headOf(db, tenantId);
   const rows = await listIndexes(

@@ -12,25 +12,22 @@ import {
   type TrustDocument,
   verifyReceipt,
 } from "@oars/receipts";
-import { createNodeCrypto, type SignedReceipt, signReceiptAside } from "@oars/receipts/node";
+import { createNodeCrypto, type SignedReceipt, signReceiptWith } from "@oars/receipts/node";
 import type { Database, Tx, WriteSet } from "#platform/db";
-import { type Clock, isUuid, newId, OarsError, parseId, sha256 } from "#platform/kernel";
+import { type Clock, isUuid, newId, OarsError, sha256 } from "#platform/kernel";
 import type { Vault } from "#platform/vault";
 import { disclosuresFor, joinDisclosures, openDisclosures, purposeOfReceipt } from "./disclosures.ts";
-import type { ListFilter, ListPage, PublicJwk, StoredReceipt, TrustKey } from "./domain.ts";
+import type { ListFilter, ListPage, PublicJwk, ReceiptPage, StoredReceipt, TrustKey } from "./domain.ts";
 import { type ReceiptDraft, toBody } from "./draft.ts";
+import { facetsOf } from "./facets.ts";
+import type { Signer } from "./key-holders.ts";
 import { listKeys, type StoredKey } from "./key-store.ts";
 import { createRandomTexts } from "./random.ts";
-import { createSigners, type TenantSigners } from "./signers.ts";
-import {
-  countPending,
-  findReceipt,
-  insertPending,
-  insertReceipt,
-  listReceipts,
-  type ReceiptRow,
-} from "./store.ts";
+import { searchReceipts } from "./search-store.ts";
+import { createSigners, type Signers, type TenantSigners } from "./signers.ts";
+import { countPending, findReceipt, insertPending, insertReceipt } from "./store.ts";
 import { toJwks, toTrustDocument } from "./trust.ts";
+import { tenantOfIssuer, type VerifyAnswer, type VerifyRequest, verifyRequest } from "./verification.ts";
 
 export interface Added {
   readonly receiptId: string;
@@ -43,20 +40,18 @@ export interface Receipts {
    * Signs a receipt and adds its rows to `into`; it exists once `into` is durable. Inside a transaction pass
    * it as `within`: a tenant's first receipt makes keys, and the embedded database would wait for itself.
    * Throws TypeError when the draft does not fit the receipt format: a receipt that no verifier accepts is
-   * never signed.
+   * never signed. `signer` signs in place of the tenant's active key.
    */
-  add(into: WriteSet, draft: ReceiptDraft, within?: Tx): Promise<Added>;
+  add(into: WriteSet, draft: ReceiptDraft, within?: Tx, signer?: Signer): Promise<Added>;
   /** Throws RECEIPT_NOT_FOUND. */
   find(tenantId: string, receiptId: string): Promise<StoredReceipt>;
-  list(
-    tenantId: string,
-    filter: ListFilter,
-    page: ListPage,
-  ): Promise<{ items: StoredReceipt[]; next: string | null }>;
+  /** Complete over all history, in pages; see ReceiptPage. */
+  list(tenantId: string, filter: ListFilter, page: ListPage): Promise<ReceiptPage>;
   /** The receipt as an SD-JWT, with all of its disclosures or none. Throws RECEIPT_NOT_FOUND. */
   sdJwt(tenantId: string, receiptId: string, show: { disclose: boolean }): Promise<string>;
   /** Sensitive members in clear; empty when there are none or they were erased. Throws RECEIPT_NOT_FOUND. */
   disclosed(tenantId: string, receiptId: string): Promise<Record<string, Disclosure["value"]>>;
+  /** Every key that the tenant ever had; none before its first receipt. */
   keys(tenantId: string): Promise<TrustKey[]>;
   trust(tenantId: string): Promise<TrustDocument>;
   jwks(tenantId: string): Promise<{ keys: PublicJwk[] }>;
@@ -64,6 +59,8 @@ export interface Receipts {
   pending(): Promise<number>;
   /** Checks a tlog-proof, SD-JWT or compact JWS, hostile input, against the tenant's keys and `more` trust. */
   verify(tenantId: string, text: string, more?: readonly TrustDocument[]): Promise<ReceiptReport>;
+  /** The same with keys that the caller supplies and the chain of the action. */
+  verifyRequest(tenantId: string, request: VerifyRequest): Promise<VerifyAnswer>;
 }
 
 export interface ReceiptsDeps {
@@ -73,13 +70,15 @@ export interface ReceiptsDeps {
   readonly origin: string;
   /** First part of log origins; the host of `origin` when absent. */
   readonly logOrigin?: string;
+  /** Shared by the rooms of a process; made of the other parts when absent. */
+  readonly signers?: Signers;
   readonly clock: Clock;
   /** Told when a receipt of a tenant became durable. */
   readonly onAdded?: (tenantId: string, type: ReceiptDraft["type"]) => void;
 }
 
 export function createReceipts(deps: ReceiptsDeps): Receipts {
-  const signers = createSigners(deps);
+  const signers = deps.signers ?? createSigners(deps);
   const randomText = createRandomTexts();
   const crypto = createNodeCrypto();
 
@@ -102,21 +101,19 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
     return row;
   };
 
-  const keysOf = async (tenantId: string): Promise<StoredKey[]> => {
-    await signers.get(tenantId);
-    return deps.db.read(tenantId, (db) => listKeys(db, tenantId));
-  };
+  const keysOf = (tenantId: string): Promise<StoredKey[]> =>
+    deps.db.read(tenantId, (db) => listKeys(db, tenantId));
   const trust = async (tenantId: string): Promise<TrustDocument> =>
-    toTrustDocument(tenantId, await keysOf(tenantId));
+    toTrustDocument(tenantId, await keysOf(tenantId), signers.names(tenantId));
 
   return {
-    add: async (into, draft, within) => {
+    add: async (into, draft, within, signer) => {
       const keys = signers.cached(draft.tenantId) ?? (await signers.get(draft.tenantId, within));
       const receiptId = draft.receiptId ?? newId();
       const at = deps.clock.now();
       const texts = disclosuresFor(draft, randomText);
       const [signed, disclosures] = await Promise.all([
-        sign(keys, draft, { receiptId, nonce: randomText(), at, texts }),
+        sign(keys, signer ?? keys.receipt, draft, { receiptId, nonce: randomText(), at, texts }),
         sealDisclosures(draft, receiptId, texts, within),
       ]);
       into.add(insertReceipt, {
@@ -136,18 +133,10 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
     },
     find,
     pending: () => countPending(deps.db),
-    list: (tenantId, filter, page) =>
-      deps.db.read(tenantId, async (db) => {
-        const limit = Math.min(500, Math.max(1, Math.trunc(page.limit)));
-        const asked = {
-          limit: limit + 1,
-          cursor: page.cursor ?? null,
-          order: page.order ?? "newest",
-        } as const;
-        const rows = await listReceipts(db, tenantId, filter, asked);
-        const items = rows.slice(0, limit);
-        return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
-      }),
+    list: (tenantId, filter, { cursor = null, order = "newest", ...page }) => {
+      const limit = Math.min(500, Math.max(1, Math.trunc(page.limit)));
+      return deps.db.read(tenantId, (db) => searchReceipts(db, tenantId, filter, { limit, cursor, order }));
+    },
     sdJwt: async (tenantId, receiptId, show) => {
       const receipt = await find(tenantId, receiptId);
       return formatSdJwt(
@@ -164,11 +153,32 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
     jwks: async (tenantId) => toJwks(await keysOf(tenantId)),
     verify: async (tenantId, text, more = []) =>
       verifyReceipt(text, [await trust(tenantId), ...more], crypto),
+    verifyRequest: async (tenantId, request) =>
+      verifyRequest(
+        request,
+        await trust(tenantId),
+        (issuer) => trustOfIssuer(deps.db, signers, issuer),
+        crypto,
+      ),
   };
+}
+
+/** Public keys of the tenant of this server with that issuer. Makes none. */
+async function trustOfIssuer(
+  db: Database,
+  signers: Signers,
+  issuer: string,
+): Promise<TrustDocument | undefined> {
+  const tenantId = tenantOfIssuer(issuer);
+  if (tenantId === undefined) return undefined;
+  const keys = await db.read(tenantId, (tx) => listKeys(tx, tenantId));
+  const named = keys.some((key) => key.use === "receipt" && key.name === issuer);
+  return named ? toTrustDocument(tenantId, keys, signers.names(tenantId)) : undefined;
 }
 
 async function sign(
   keys: TenantSigners,
+  signer: Signer,
   draft: ReceiptDraft,
   made: { receiptId: string; nonce: string; at: Date; texts: readonly string[] },
 ): Promise<SignedReceipt> {
@@ -180,18 +190,5 @@ async function sign(
     const list = problems.map(({ path, message }) => `${path} ${message}`).join("; ");
     throw new TypeError(`the draft of a ${draft.type} receipt does not fit: ${list}`);
   }
-  return signReceiptAside(body, keys.receipt.privateKey, keys.receipt.kid);
+  return signReceiptWith(body, signer.sign, signer.kid);
 }
-
-const uuidOf = (kind: "run" | "action" | "principal", id: string | null | undefined): string | null =>
-  !id ? null : isUuid(id) ? id : (parseId(kind, id) ?? null);
-
-const facetsOf = (draft: ReceiptDraft): Omit<ReceiptRow, "id" | "jws" | "disclosures" | "created_at"> => ({
-  tenant_id: draft.tenantId,
-  type: draft.type,
-  run_id: uuidOf("run", draft.runId),
-  action_id: uuidOf("action", draft.action?.id),
-  principal_id: uuidOf("principal", draft.principal?.id),
-  tool: draft.action?.tool ?? null,
-  effect: draft.decision?.effect ?? null,
-});

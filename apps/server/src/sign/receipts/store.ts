@@ -1,6 +1,6 @@
-import { type Database, type Db, defineWrite, nothing, type Sql, sql, type Tx } from "#platform/db";
+import { type Database, type Db, defineWrite, sql, type Tx } from "#platform/db";
 import { dayBefore } from "#platform/kernel";
-import type { ListFilter, ListPage, StoredReceipt } from "./domain.ts";
+import type { StoredReceipt } from "./domain.ts";
 
 export interface ReceiptRow {
   readonly tenant_id: string;
@@ -9,8 +9,14 @@ export interface ReceiptRow {
   readonly run_id: string | null;
   readonly action_id: string | null;
   readonly principal_id: string | null;
+  readonly user_id: string | null;
   readonly tool: string | null;
+  readonly operation: string | null;
+  readonly target: string | null;
   readonly effect: string | null;
+  readonly policy: string | null;
+  readonly policy_version: string | null;
+  readonly rules: string | null;
   readonly jws: string;
   readonly disclosures: Uint8Array | null;
   readonly created_at: Date;
@@ -26,16 +32,23 @@ export const insertReceipt = defineWrite<ReceiptRow>({
     run_id: "uuid",
     action_id: "uuid",
     principal_id: "uuid",
+    user_id: "uuid",
     tool: "text",
+    operation: "text",
+    target: "text",
     effect: "text",
+    policy: "text",
+    policy_version: "text",
+    rules: "jsonb",
     jws: "text",
     disclosures: "bytea",
     created_at: "timestamptz",
   },
   text: `/* receipts.insert */
-    insert into receipt (tenant_id, id, type, run_id, action_id, principal_id, tool, effect, jws, disclosures, created_at)
-    select b.tenant_id, b.id, b.type, b.run_id, b.action_id, b.principal_id, b.tool, b.effect, b.jws,
-      b.disclosures, b.created_at
+    insert into receipt (tenant_id, id, type, run_id, action_id, principal_id, user_id, tool, operation, target, effect,
+      policy, policy_version, rules, jws, disclosures, created_at)
+    select b.tenant_id, b.id, b.type, b.run_id, b.action_id, b.principal_id, b.user_id, b.tool, b.operation, b.target,
+      b.effect, b.policy, b.policy_version, b.rules, b.jws, b.disclosures, b.created_at
     from batch b`,
 });
 
@@ -76,41 +89,24 @@ export const listPending = (tx: Tx, tenantId: string, limit: number): Promise<Pe
     select receipt_id as "receiptId", leaf_hash as "leafHash" from receipt_pending
     where tenant_id = ${tenantId} order by receipt_id limit ${limit}`);
 
-const columns = sql`id, type, run_id as "runId", action_id as "actionId", principal_id as "principalId", tool, effect,
+export const columns = sql`id, type, run_id as "runId", action_id as "actionId", principal_id as "principalId",
+  user_id as "userId", tool, operation, target, effect, policy, policy_version as "policyVersion",
+  coalesce(rules, '[]'::jsonb) as "rules",
   jws, disclosures as "sealed", created_at as "createdAt"`;
 
 export const findReceipt = (db: Db, tenantId: string, id: string): Promise<StoredReceipt[]> =>
   db.query(sql`/* receipts.find */
     select ${columns} from receipt where tenant_id = ${tenantId} and id = ${id}`);
 
+/** Those of the ids that there are, in their order. */
+export const findReceipts = (db: Db, tenantId: string, ids: readonly string[]): Promise<StoredReceipt[]> =>
+  db.query(sql`/* receipts.find_many */
+    select ${columns} from receipt where tenant_id = ${tenantId} and id = any(${[...ids]}::uuid[])
+    order by array_position(${[...ids]}::uuid[], id)`);
+
 export const listRunReceipts = (db: Db, tenantId: string, runId: string): Promise<StoredReceipt[]> =>
   db.query(sql`/* receipts.list_run */
     select ${columns} from receipt where tenant_id = ${tenantId} and run_id = ${runId} and id >= ${dayBefore(runId)} order by id`);
-
-const equals = (column: Sql, value: unknown): Sql =>
-  value === undefined || value === null ? nothing : sql`and ${column} = ${value}`;
-
-/** Receipts are younger than what they tell of; the day before says which months need not be looked at. */
-const since = (id: string | null | undefined): Sql => (id ? sql`and id >= ${dayBefore(id)}` : nothing);
-
-export function listReceipts(
-  db: Db,
-  tenantId: string,
-  filter: ListFilter,
-  page: Required<ListPage>,
-): Promise<StoredReceipt[]> {
-  const newest = page.order === "newest";
-  const past = newest ? sql`and id < ${page.cursor}` : sql`and id > ${page.cursor}`;
-  return db.query(sql`/* receipts.list */
-    select ${columns} from receipt where tenant_id = ${tenantId}
-      ${equals(sql`run_id`, filter.runId)} ${since(filter.runId)} ${equals(sql`action_id`, filter.actionId)} ${since(filter.actionId)}
-      ${equals(sql`principal_id`, filter.principalId)} ${equals(sql`type`, filter.type)}
-      ${equals(sql`tool`, filter.tool)} ${equals(sql`effect`, filter.effect)}
-      ${filter.from ? sql`and created_at >= ${filter.from}` : nothing}
-      ${filter.to ? sql`and created_at < ${filter.to}` : nothing}
-      ${page.cursor === null ? nothing : past}
-    order by ${newest ? sql`id desc` : sql`id`} limit ${page.limit}`);
-}
 
 /** Across tenants: one figure for the operator. */
 export async function countPending(db: Database): Promise<number> {

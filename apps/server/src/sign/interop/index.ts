@@ -1,0 +1,8 @@
+export {
+  createInterop,
+  type Export,
+  type ExportFormat,
+  type Interop,
+  type InteropDeps,
+  mediaTypes,
+} from "./service.ts";
