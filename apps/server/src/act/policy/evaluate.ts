@@ -46,7 +46,7 @@ export function createEvaluator(engine: Engine, slots: Slots = createSlots(engin
       return verdictOf(
         engine,
         slots.ensure(bundle.digest, slice.key, slice.texts),
-        prune(envelope, slice.reads),
+        prune(envelope, slice),
       );
     } catch (cause) {
       if (cause instanceof EngineCrash)
@@ -154,16 +154,19 @@ function verdictOf(engine: Engine, preparsedPolicySetId: string, envelope: Envel
 }
 
 /** Only what these policies read: most of a decision's time is the passing of values into the engine. */
-function prune(envelope: Envelope, reads: ReadonlySet<string> | null): Envelope {
+function prune(envelope: Envelope, { reads, kinds }: Slice): Envelope {
   if (reads === null) return envelope;
   const kept = (record: Readonly<Record<string, unknown>>): Record<string, unknown> =>
     Object.fromEntries(Object.entries(record).filter(([name]) => reads.has(name)));
   const [who, tool, behind] = envelope.entities;
-  const other =
-    behind && (envelope.principal.id === behind.uid.id || reads.has("owner") || reads.has("user"));
+  const other = behind && (envelope.principal.id === behind.uid.id || reads.has("owner") || reads.has("user"));
   const entities = (other ? [who, tool, behind] : [who, tool])
     .filter((entity) => entity !== undefined)
-    .map((entity) => ({ ...entity, attrs: kept(entity.attrs) }));
+    .map(({ uid, attrs, parents }) => ({
+      uid,
+      attrs: kept(attrs),
+      parents: parents.filter(({ type }) => kinds.has(type)),
+    }));
   return { ...envelope, context: kept(envelope.context), entities };
 }
 
