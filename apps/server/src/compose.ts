@@ -41,11 +41,12 @@ import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
 import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
+import { composeOperate, type Operate } from "./compose-operate.ts";
 import { composePolicy, composeRehearsals } from "./compose-policy.ts";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms extends SignRooms, ApprovalWing {
+export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
@@ -221,6 +222,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
+  const operate = composeOperate({ config, db, vault, dialer, events, metrics, workerId, onError });
   const scheduling = createScheduling({
     db,
     assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
@@ -253,6 +255,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
+  workers.onDeath(operate.delivery.onDeath);
   const rooms = {
     db,
     connectors,
@@ -286,12 +289,13 @@ export async function compose(options: ComposeOptions): Promise<App> {
         retire: () => retire({ db, keep: config.retention, log }),
       }),
       ...sign.jobs,
+      ...operate.jobs,
     ],
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
   workers.onDeath(scheduler.onDeath);
-  const background = processWork(rooms, metrics).map(({ name, ...work }) =>
+  const background = [...processWork(rooms, metrics), ...operate.work].map(({ name, ...work }) =>
     createTicker({ ...work, onError: (error) => onError(error, name) }),
   );
 
@@ -306,6 +310,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     interop: sign.interop,
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
+    witnessing: sign.witnessing,
     policy,
     rehearsals,
     ...approvalWing,
@@ -321,6 +326,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduling,
     blobs,
     events,
+    delivery: operate.delivery,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
@@ -331,6 +337,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       if (!worker) return;
       await outbox.start();
       await events.start();
+      await operate.delivery.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -339,6 +346,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await events.stop();
+      await operate.delivery.stop();
       await sign.evidence.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
@@ -356,7 +364,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
 }
 
 /** Tables whose rows come and go, and tables whose rows change while work is under way. */
-const queues = ["outbox", "receipt_pending", "wait", "worker", "idempotency"];
+const queues = ["outbox", "delivery", "receipt_pending", "wait", "worker", "idempotency"];
 const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile", "blob"];
 
 type Background = Pick<

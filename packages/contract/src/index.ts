@@ -2,6 +2,7 @@ export * from "./action.ts";
 export * from "./approval.ts";
 export * from "./approval-workflow.ts";
 export * from "./connection.ts";
+export * from "./delivery.ts";
 export * from "./evidence.ts";
 export * from "./factor.ts";
 export * from "./flow.ts";

@@ -154,11 +154,29 @@ describe("every call", () => {
     "GET /v1/log/status": (c) => c.log.status(),
     "GET /v1/log/proof/inclusion": (c) => c.log.inclusion("x"),
     "GET /v1/log/proof/consistency": (c) => c.log.consistency({ from: 1 }),
+    "GET /v1/log/proof/witness": (c) => c.log.witness({ receipt: "x" }),
+    "GET /v1/trust/instance": (c) => c.log.instance(),
     "GET /v1/keys": (c) => c.keys.list(),
     "POST /v1/keys/rotate": (c) => c.keys.rotate({ use: "log" }),
     "POST /v1/keys/x/revoke": (c) => c.keys.revoke("x", { reason: "it was copied" }),
     "GET /v1/security-events": (c) => c.securityEvents.list().page(),
     "GET /v1/security-events/x": (c) => c.securityEvents.get("x"),
+    "GET /v1/delivery-targets": (c) => c.delivery.targets().page(),
+    "PUT /v1/delivery-targets/x": (c) =>
+      c.delivery.put("x", {
+        purpose: "siem",
+        config: { kind: "generic_webhook", url: "https://siem.example" },
+      }),
+    "GET /v1/delivery-targets/x": (c) => c.delivery.get("x"),
+    "DELETE /v1/delivery-targets/x": (c) => c.delivery.delete("x"),
+    "POST /v1/delivery-targets/x/test": (c) => c.delivery.test("x"),
+    "POST /v1/delivery-targets/x/pause": (c) => c.delivery.pause("x"),
+    "POST /v1/delivery-targets/x/resume": (c) => c.delivery.resume("x"),
+    "GET /v1/admin/siem/status": (c) => c.delivery.status(),
+    "POST /v1/admin/siem/flush": (c) => c.delivery.flush(),
+    "GET /v1/admin/siem/dead-letters": (c) => c.delivery.deadLetters().page(),
+    "POST /v1/admin/siem/dead-letters/replay": (c) => c.delivery.replay("dlq_1"),
+    "POST /v1/admin/siem/dead-letters/resolve": (c) => c.delivery.resolve("dlq_1", "known outage"),
     "GET /v1/webhooks": (c) => c.webhooks.list().page(),
     "GET /v1/system/jobs": (c) => c.system.jobs().page(),
     "POST /v1/system/jobs/x/run": (c) => c.system.runJob("x"),
@@ -181,7 +199,7 @@ describe("every call", () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     const elsewhere =
-      /^GET \/v1\/oauth\/callback$|\/log\/\{log\}\/|\/metrics|\/api\/health|\/api\/webhook\/|jwks\.json|swagger|openapi/;
+      /^GET \/v1\/oauth\/callback$|\/log\/\{log\}\/|\/witness\/|\/metrics|\/api\/health|\/api\/webhook\/|jwks\.json|swagger|openapi/;
     const shape = (text: string) => text.replaceAll(/\{\w+\}/g, "x").replace("versions/x", "versions/1.0.0");
     expect(Object.keys(calls).sort()).toEqual(
       routes

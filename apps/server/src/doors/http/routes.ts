@@ -7,6 +7,7 @@ import { authorizationRoutes } from "./authorization-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { complianceRoutes } from "./compliance-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
+import { deliveryRoutes } from "./delivery-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { evidenceRoutes } from "./evidence-routes.ts";
 import { factorRoutes } from "./factor-routes.ts";
@@ -56,6 +57,7 @@ export const routes: readonly ServiceRoute[] = [
   ...keyRoutes,
   ...trustRoutes,
   ...eventRoutes,
+  ...deliveryRoutes,
   ...evidenceRoutes,
   ...complianceRoutes,
   ...webhookRoutes,

@@ -7,6 +7,7 @@ import type { Factors } from "#act/factors";
 import type { Policy } from "#act/policy";
 import type { Rehearsals } from "#act/rehearsals";
 import type { Workflows } from "#act/workflows";
+import type { Delivery } from "#operate/delivery";
 import type { Scheduling } from "#orchestrate/engine";
 import type { Flows } from "#orchestrate/flows";
 import type { Runs } from "#orchestrate/runs";
@@ -19,6 +20,7 @@ import type { Evidence } from "#sign/evidence";
 import type { Interop } from "#sign/interop";
 import type { Log } from "#sign/log";
 import type { Receipts, SigningKeys } from "#sign/receipts";
+import type { Witnessing } from "#sign/witness";
 import type { StreamTiming } from "./event-stream.ts";
 import { type Route, routeFor } from "./route.ts";
 import type { Secrets } from "./secrets.ts";
@@ -82,6 +84,7 @@ export interface Services {
   readonly factors: Omit<Factors, "prove" | "purge">;
   readonly workflows: Omit<Workflows, "follow">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "keys" | "jwks" | "verifyRequest">;
+  readonly witnessing: Pick<Witnessing, "prove" | "trust" | "addCheckpoint" | "quorum">;
   readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
   readonly interop: Interop;
   readonly receiptLog: Pick<
@@ -97,6 +100,20 @@ export interface Services {
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
   readonly events: Pick<SecurityEvents, "list" | "find">;
+  readonly delivery: Pick<
+    Delivery,
+    | "put"
+    | "list"
+    | "find"
+    | "remove"
+    | "test"
+    | "setPaused"
+    | "flush"
+    | "deadLetters"
+    | "replay"
+    | "resolve"
+    | "retry"
+  >;
   readonly scheduling: Scheduling;
   readonly scheduler: Pick<Scheduler, "list" | "runNow">;
   readonly health: () => Promise<HealthReport>;

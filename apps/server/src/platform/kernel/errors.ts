@@ -83,6 +83,16 @@ export const errorCatalogue = {
 
   EVENT_NOT_FOUND: spec(404, "never", "There is no such security event."),
 
+  TARGET_NOT_FOUND: spec(404, "never", "There is no delivery target {name}."),
+  TARGET_INVALID: spec(422, "never", "The delivery target is not valid; see `errors`."),
+  TARGET_OF_ENVIRONMENT: spec(
+    409,
+    "never",
+    "The delivery target {name} is the environment's; change it there, or choose another name.",
+  ),
+  DEAD_LETTER_NOT_FOUND: spec(404, "never", "There is no such dead letter."),
+  DEAD_LETTER_CLOSED: spec(409, "never", "The dead letter is {state} already."),
+
   NET_ADDRESS_FORBIDDEN: spec(422, "never", "{host} resolves to an address that is not allowed: {address}."),
   NET_EGRESS_FORBIDDEN: spec(
     422,
