@@ -43,11 +43,7 @@ export function createEvaluator(engine: Engine, slots: Slots = createSlots(engin
     if (crashed.get(bundle)?.has(slice.key))
       return refused("these policies are too complex to evaluate; split them");
     try {
-      return verdictOf(
-        engine,
-        slots.ensure(bundle.digest, slice.key, slice.texts),
-        prune(envelope, slice),
-      );
+      return verdictOf(engine, slots.ensure(bundle.digest, slice.key, slice.texts), prune(envelope, slice));
     } catch (cause) {
       if (cause instanceof EngineCrash)
         crashed.set(bundle, (crashed.get(bundle) ?? new Set()).add(slice.key));
@@ -159,7 +155,8 @@ function prune(envelope: Envelope, { reads, kinds }: Slice): Envelope {
   const kept = (record: Readonly<Record<string, unknown>>): Record<string, unknown> =>
     Object.fromEntries(Object.entries(record).filter(([name]) => reads.has(name)));
   const [who, tool, behind] = envelope.entities;
-  const other = behind && (envelope.principal.id === behind.uid.id || reads.has("owner") || reads.has("user"));
+  const other =
+    behind && (envelope.principal.id === behind.uid.id || reads.has("owner") || reads.has("user"));
   const entities = (other ? [who, tool, behind] : [who, tool])
     .filter((entity) => entity !== undefined)
     .map(({ uid, attrs, parents }) => ({
