@@ -289,6 +289,11 @@ export const errorCatalogue = {
     "There is no framework {framework} and no mapping of one; choose one of {known}, or map a control of it.",
   ),
   EVIDENCE_CONTROL_NOT_FOUND: spec(404, "never", "There is no mapping of control {control} of {framework}."),
+  EVIDENCE_TAGS_BEHIND: spec(
+    409,
+    "after",
+    "Receipts are compared with the mappings, up to {at} of {size}; wait {seconds} s.",
+  ),
   EVIDENCE_NOT_FOUND: spec(404, "never", "There is no such evidence pack."),
   EVIDENCE_NOT_READY: spec(409, "after", "The evidence pack is {state}; wait {seconds} s."),
   EVIDENCE_FAILED: spec(409, "never", "The evidence pack could not be made: {reason} Ask for it again."),
