@@ -2,7 +2,8 @@
 import { type Actions, createActions } from "#act/actions";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
-import { createPolicy, type Policy } from "#act/policy";
+import type { Policy } from "#act/policy";
+import type { Rehearsals } from "#act/rehearsals";
 import {
   builtInKinds,
   createEngine,
@@ -40,15 +41,18 @@ import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
 import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
+import { composeOperate, type Operate } from "./compose-operate.ts";
+import { composePolicy, composeRehearsals } from "./compose-policy.ts";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms extends SignRooms, ApprovalWing {
+export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
   readonly policy: Policy;
+  readonly rehearsals: Rehearsals;
   readonly connectors: Connectors;
   readonly catalogue: Catalogue;
   readonly actions: Actions;
@@ -133,12 +137,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
-  const policy = createPolicy({
-    db,
-    receipts,
-    events,
-    clock,
-    facts: (tenantId) => connectors.factSpecs(tenantId),
+  const policy: Policy = composePolicy({
+    ...{ db, receipts, events, clock, connectors, access },
+    mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
   });
   const approvalWing = composeApprovals({
     db,
@@ -169,6 +170,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     whoIs: access.whoIs,
     onError,
     onState: (tool, state) => metrics.actions.with(tool, state).inc(),
+  });
+
+  const rehearsals = composeRehearsals({
+    ...{ db, vault, policy, receipts, clock, connectors, catalogue, access, onError },
+    replayRequired: config.policyReplayRequired,
   });
 
   const kinds = createStepKinds(stepKinds(connectors));
@@ -216,6 +222,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
+  const operate = composeOperate({ config, db, vault, dialer, events, metrics, workerId, onError });
   const scheduling = createScheduling({
     db,
     assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
@@ -248,7 +255,19 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, connectors, ...approvalWing, idempotency, outbox, receipts, engine, actions, pressure };
+  workers.onDeath(operate.delivery.onDeath);
+  const rooms = {
+    db,
+    connectors,
+    ...approvalWing,
+    idempotency,
+    outbox,
+    receipts,
+    engine,
+    actions,
+    rehearsals,
+    pressure,
+  };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -270,12 +289,13 @@ export async function compose(options: ComposeOptions): Promise<App> {
         retire: () => retire({ db, keep: config.retention, log }),
       }),
       ...sign.jobs,
+      ...operate.jobs,
     ],
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
   workers.onDeath(scheduler.onDeath);
-  const background = processWork(rooms, metrics).map(({ name, ...work }) =>
+  const background = [...processWork(rooms, metrics), ...operate.work].map(({ name, ...work }) =>
     createTicker({ ...work, onError: (error) => onError(error, name) }),
   );
 
@@ -291,6 +311,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
     policy,
+    rehearsals,
     ...approvalWing,
     connectors,
     catalogue,
@@ -304,6 +325,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduling,
     blobs,
     events,
+    delivery: operate.delivery,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
@@ -314,6 +336,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       if (!worker) return;
       await outbox.start();
       await events.start();
+      await operate.delivery.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -322,10 +345,13 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await events.stop();
+      await operate.delivery.stop();
       await sign.evidence.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
+      await rehearsals.stop();
+      await policy.close();
       await workers.stop();
       await sign.stop();
       await access.close();
@@ -337,7 +363,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
 }
 
 /** Tables whose rows come and go, and tables whose rows change while work is under way. */
-const queues = ["outbox", "receipt_pending", "wait", "worker", "idempotency"];
+const queues = ["outbox", "delivery", "receipt_pending", "wait", "worker", "idempotency"];
 const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile", "blob"];
 
 type Background = Pick<
@@ -351,6 +377,7 @@ type Background = Pick<
   | "receipts"
   | "engine"
   | "actions"
+  | "rehearsals"
   | "pressure"
 >;
 
@@ -368,6 +395,11 @@ const installationJobs = (
     name: "lost-executions",
     everyMs: 60_000,
     work: async () => soonIf((await rooms.actions.sweep(100)) === 100),
+  },
+  {
+    name: "policy-replays",
+    everyMs: 60_000,
+    work: async () => soonIf(await rooms.rehearsals.work()),
   },
   {
     name: "run-invariants",

@@ -21,11 +21,12 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
       "factors",
       "approvals",
       "actions",
+      "rehearsals",
     ],
     remember: ["memory", "recall", "coordination"],
   },
   { orchestrate: ["flows", "transforms", "engine", "runs", "triggers", "agents"] },
-  { operate: ["alerts", "health", "backup", "customization"] },
+  { operate: ["delivery", "alerts", "health", "backup", "customization"] },
   { doors: ["http", "mcp", "a2a", "live"] },
 ];
 

@@ -74,6 +74,8 @@ describe.each(drivers)("tenants on %s", (driver) => {
     approval: "",
     receipt: "",
     policy: "",
+    grant: "",
+    replay: "",
     principal: "",
     key: "",
     flowHash: "",
@@ -132,12 +134,18 @@ describe.each(drivers)("tenants on %s", (driver) => {
     const [receipt] = (await app.receipts.list(admin.tenantId, { runId: id }, { limit: 1 })).items;
     const [policy] = await app.policy.list(admin);
     const key = await app.access.issueKey(admin, admin.principalId);
+    const grant = newId();
+    await app.db.system.query(sql`insert into policy_grant (tenant_id, id, template, created_by)
+      values (${admin.tenantId}, ${grant}, 'none', ${admin.principalId})`);
+    const replay = await app.rehearsals.replay(admin, policy?.id ?? "", { days: null, most: 10 });
     Object.assign(ids, {
       run: id,
       action: action?.id,
       approval: action?.approvalId,
       receipt: receipt?.id,
       policy: policy?.id,
+      grant,
+      replay: replay.id,
       principal: stage.approver.principalId,
       key: key.id,
       flowHash: (await app.flows.resolve(admin.tenantId, "guarded")).hash,
@@ -320,6 +328,13 @@ describe.each(drivers)("tenants on %s", (driver) => {
       ["log.tlogProof", "receipt", (s, id) => s.log.tlogProof(b.tenantId, id)],
       ["policy.find", "policy", (s, id) => s.policy.find(b, id)],
       ["policy.publish", "policy", (s, id) => s.policy.publish(b, id)],
+      ["policy.rollback", "policy", (s, id) => s.policy.rollback(b, id)],
+      ["policy.diff", "policy", (s, id) => s.policy.diff(b, id)],
+      ["policy.setShadow", "policy", (s, id) => s.policy.setShadow(b, id)],
+      ["policy.revokeGrant", "grant", (s, id) => s.policy.revokeGrant(b, id)],
+      ["rehearsals.replay", "policy", (s, id) => s.rehearsals.replay(b, id, { days: null, most: 1 })],
+      ["rehearsals.findReplay", "replay", (s, id) => s.rehearsals.findReplay(b, id)],
+      ["rehearsals.explain", "action", (s, id) => s.rehearsals.explain(b, id)],
       ["flows.compiled", "flowHash", (s, hash) => s.flows.compiled(b.tenantId, `${hash}`)],
       ["access.findPrincipal", "principal", (s, id) => s.access.findPrincipal(b, id)],
       [

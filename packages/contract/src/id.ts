@@ -14,6 +14,8 @@ export const idPrefix = {
   action: "act",
   approval: "apr",
   policy: "pol",
+  grant: "gnt",
+  replay: "rpl",
   receipt: "rct",
   evidence: "evd",
   control: "ctl",
@@ -52,6 +54,8 @@ export const runId = typeId("run");
 export const actionId = typeId("action");
 export const approvalId = typeId("approval");
 export const policyId = typeId("policy");
+export const grantId = typeId("grant");
+export const replayId = typeId("replay");
 export const receiptId = typeId("receipt");
 export const evidenceId = typeId("evidence");
 export const controlMappingId = typeId("control");
@@ -75,6 +79,8 @@ export type RunId = z.infer<typeof runId>;
 export type ActionId = z.infer<typeof actionId>;
 export type ApprovalId = z.infer<typeof approvalId>;
 export type PolicyId = z.infer<typeof policyId>;
+export type GrantId = z.infer<typeof grantId>;
+export type ReplayId = z.infer<typeof replayId>;
 export type ReceiptId = z.infer<typeof receiptId>;
 export type EvidenceId = z.infer<typeof evidenceId>;
 export type ControlMappingId = z.infer<typeof controlMappingId>;

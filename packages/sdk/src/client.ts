@@ -4,6 +4,7 @@ import { createApprovalWorkflows, createDelegations } from "./approval-workflows
 import { createApprovals } from "./approvals.ts";
 import { createCompliance } from "./compliance.ts";
 import { createConnections, createSecrets } from "./connections.ts";
+import { createDelivery } from "./delivery.ts";
 import { createEvidence } from "./evidence.ts";
 import { createFactors } from "./factors.ts";
 import { createFlows } from "./flows.ts";
@@ -65,6 +66,7 @@ export function createClient(options: ClientOptions) {
     compliance: createCompliance(transport),
     keys: createKeys(transport),
     securityEvents: createSecurityEvents(transport),
+    delivery: createDelivery(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),

@@ -79,6 +79,7 @@ describe("the route table", () => {
       "/v1/connections/:name/authorize", // a consent that nobody ends is forgotten
       "/v1/oauth/callback", // its state serves once
       "/v1/policies/validate",
+      "/v1/policies/simulate", // stores nothing
       "/v1/flows/validate",
       "/v1/approval-links/open", // reads
       "/v1/receipts/verify",

@@ -5,7 +5,9 @@ import type { Catalogue } from "#act/catalogue";
 import type { Connectors } from "#act/connectors";
 import type { Factors } from "#act/factors";
 import type { Policy } from "#act/policy";
+import type { Rehearsals } from "#act/rehearsals";
 import type { Workflows } from "#act/workflows";
+import type { Delivery } from "#operate/delivery";
 import type { Scheduling } from "#orchestrate/engine";
 import type { Flows } from "#orchestrate/flows";
 import type { Runs } from "#orchestrate/runs";
@@ -48,7 +50,28 @@ export interface Services {
   readonly secrets: Secrets;
   readonly connectors: Omit<Connectors, "find" | "operation" | "operations" | "factSpecs" | "refreshDue">;
   readonly catalogue: Pick<Catalogue, "browse" | "find" | "reclassify" | "review" | "allowance" | "allow">;
-  readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
+  readonly policy: Pick<
+    Policy,
+    | "check"
+    | "createVersion"
+    | "importRules"
+    | "list"
+    | "find"
+    | "diff"
+    | "schema"
+    | "publish"
+    | "rollback"
+    | "settings"
+    | "setShadow"
+    | "setReplayRequired"
+    | "grant"
+    | "revokeGrant"
+    | "listGrants"
+  >;
+  readonly rehearsals: Pick<
+    Rehearsals,
+    "simulate" | "explain" | "replay" | "findReplay" | "listReplays" | "differences"
+  >;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
@@ -75,6 +98,20 @@ export interface Services {
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
   readonly events: Pick<SecurityEvents, "list" | "find">;
+  readonly delivery: Pick<
+    Delivery,
+    | "put"
+    | "list"
+    | "find"
+    | "remove"
+    | "test"
+    | "setPaused"
+    | "flush"
+    | "deadLetters"
+    | "replay"
+    | "resolve"
+    | "retry"
+  >;
   readonly scheduling: Scheduling;
   readonly scheduler: Pick<Scheduler, "list" | "runNow">;
   readonly health: () => Promise<HealthReport>;

@@ -49,6 +49,11 @@ export type Permission =
   | "keys:write"
   | "webhooks:read"
   | "events:read"
+  | "alerts:read"
+  | "alerts:acknowledge"
+  | "alerts:write"
+  | "siem:read"
+  | "siem:write"
   | "evidence:read"
   | "evidence:export"
   | "compliance:read"
@@ -145,6 +150,20 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
     about: "Read security events.",
     roles: [...admins, "operator", "auditor"],
   },
+  "alerts:read": {
+    about: "Read alerts, their rules and routes.",
+    roles: [...admins, "operator", "approver", "auditor"],
+  },
+  "alerts:acknowledge": {
+    about: "Acknowledge and resolve alerts.",
+    roles: [...admins, "operator", "approver"],
+  },
+  "alerts:write": { about: "Change the rules and routes of alerts.", roles: admins },
+  "siem:read": {
+    about: "See delivery targets, their state and their dead letters.",
+    roles: [...admins, "operator", "auditor"],
+  },
+  "siem:write": { about: "Change delivery targets; replay and close dead letters.", roles: admins },
   "evidence:read": { about: "Read and verify evidence packs.", roles: [...builders, "operator", "auditor"] },
   "evidence:export": {
     about: "Have evidence packs made, and take them away.",

@@ -43,6 +43,7 @@ describe("loadConfig", () => {
       egressAllow: [],
       egressHosts: [],
       allowedTools: [],
+      policyReplayRequired: false,
       warnings: [],
     });
   });

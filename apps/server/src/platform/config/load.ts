@@ -74,7 +74,18 @@ export interface Config {
   /** When connections that fail are left alone. */
   readonly breaker: { readonly failures: number; readonly openMs: number };
   readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
+  /** Whether drafts need a replay before they are published, where a tenant has not said. */
+  readonly policyReplayRequired: boolean;
   readonly logOrigin: string;
+  readonly alerting: {
+    readonly siemTargets: Secret<readonly Readonly<Record<string, unknown>>[]>;
+    readonly siemWebhookUrl: Secret<string> | null;
+    readonly siemFilePath: string | null;
+    readonly alertChannels: Secret<readonly Readonly<Record<string, unknown>>[]>;
+    readonly alertWebhookUrl: Secret<string> | null;
+    /** Of deliveries: the first delay, and how often at most. */
+    readonly retry: { readonly baseMs: number; readonly maxAttempts: number };
+  };
   /** Days after which signing keys are followed by new ones; null: never by themselves. */
   readonly keyRotateDays: number | null;
   readonly signer: {
@@ -287,6 +298,7 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     egressHosts: v.OARS_EGRESS_HOSTS,
     breaker: { failures: v.OARS_BREAKER_FAILURES, openMs: v.OARS_BREAKER_OPEN_MS },
     allowedTools: v.OARS_ALLOWED_TOOLS,
+    policyReplayRequired: v.OARS_POLICY_REPLAY_REQUIRED,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
     keyRotateDays: v.OARS_KEY_ROTATE_AFTER,
     signer: {
@@ -297,6 +309,17 @@ function assemble(v: Values, warnings: readonly string[]): Config {
           : null,
     },
     logPublic: v.OARS_LOG_PUBLIC,
+    alerting: {
+      siemTargets: v.OARS_SIEM_TARGETS,
+      siemWebhookUrl: v.OARS_SIEM_WEBHOOK_URL,
+      siemFilePath: v.OARS_SIEM_FILE_PATH,
+      alertChannels: v.OARS_ALERT_CHANNELS,
+      alertWebhookUrl: v.OARS_ALERT_WEBHOOK_URL,
+      retry: {
+        baseMs: v.OARS_SIEM_RETRY_INTERVAL_SECONDS * 1000,
+        maxAttempts: v.OARS_SIEM_RETRY_MAX_ATTEMPTS,
+      },
+    },
     warnings,
   };
 }

@@ -25,6 +25,8 @@ export const idPrefixes = {
   factor: "fac",
   challenge: "chl",
   policy: "pol",
+  grant: "gnt",
+  replay: "rpl",
   receipt: "rct",
   evidence: "evd",
   control: "ctl",

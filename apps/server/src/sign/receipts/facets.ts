@@ -24,7 +24,7 @@ export const facetsOf = (
   tool: draft.action?.tool ?? null,
   operation: draft.action?.operation ?? null,
   target: draft.action?.target ?? null,
-  effect: draft.decision?.effect ?? null,
+  effect: draft.decision?.mode === "shadow" ? null : (draft.decision?.effect ?? null), // a candidate has no effect
   policy: draft.decision?.policy?.bundle ?? null,
   policy_version: draft.decision?.policy?.version ?? null,
   rules: listOf(draft.decision?.reasons),
