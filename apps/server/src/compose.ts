@@ -310,6 +310,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     interop: sign.interop,
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
+    witnessing: sign.witnessing,
     policy,
     rehearsals,
     ...approvalWing,

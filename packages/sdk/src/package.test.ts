@@ -58,7 +58,7 @@ describe("the exports", () => {
         "factors: list enrol confirm revoke challenge recoveryCodes reset",
         "receipts: list get export proof exportRun verify",
         "trust: keys checkpoint",
-        "log: checkpoint status inclusion consistency checkpointOf",
+        "log: checkpoint status inclusion consistency witness instance checkpointOf",
         "evidence: export list get wait download verify schedules schedule unschedule",
         "compliance: frameworks mappings map coverage",
         "keys: list rotate revoke",
