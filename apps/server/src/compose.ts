@@ -148,6 +148,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     vault,
     receipts,
     outbox,
+    events,
     clock,
     publicUrl: config.http.publicUrl,
     secret: keys.dataEncryption.reveal(),
@@ -227,7 +228,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
-  const operate = composeOperate({ config, db, vault, dialer, events, metrics, workerId, onError });
+  const operate = composeOperate({
+    config,
+    db,
+    vault,
+    dialer,
+    events,
+    metrics,
+    workerId,
+    ...approvalWing,
+    onError,
+  });
   const scheduling = createScheduling({
     db,
     assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
@@ -332,6 +343,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduling,
     blobs,
     events,
+    alerts: operate.alerts,
     delivery: operate.delivery,
     dialer,
     pressure,

@@ -64,6 +64,7 @@ describe("the exports", () => {
         "keys: list rotate revoke",
         "securityEvents: list get",
         "delivery: targets put get delete test pause resume status flush deadLetters replay resolve",
+        "alerts: list get acknowledge resolve routes setRoute rules putRule deleteRule",
         "webhooks: list",
         "health: live ready",
         "system: jobs runJob",

@@ -91,6 +91,10 @@ export const errorCatalogue = {
     "never",
     "The delivery target {name} is the environment's; change it there, or choose another name.",
   ),
+  ALERT_NOT_FOUND: spec(404, "never", "There is no such alert."),
+  ALERT_STATE: spec(409, "never", "The alert is {state} already."),
+  ALERT_CHANNEL_UNKNOWN: spec(422, "never", "There is no channel {channel}; choose from {channels}."),
+  ALERT_RULE_NOT_FOUND: spec(404, "never", "There is no alert rule {name}."),
   DEAD_LETTER_NOT_FOUND: spec(404, "never", "There is no such dead letter."),
   DEAD_LETTER_CLOSED: spec(409, "never", "The dead letter is {state} already."),
 
@@ -323,6 +327,11 @@ export const errorCatalogue = {
     "There is no framework {framework} and no mapping of one; choose one of {known}, or map a control of it.",
   ),
   EVIDENCE_CONTROL_NOT_FOUND: spec(404, "never", "There is no mapping of control {control} of {framework}."),
+  EVIDENCE_TAGS_BEHIND: spec(
+    409,
+    "after",
+    "Receipts are compared with the mappings, up to {at} of {size}; wait {seconds} s.",
+  ),
   EVIDENCE_NOT_FOUND: spec(404, "never", "There is no such evidence pack."),
   EVIDENCE_NOT_READY: spec(409, "after", "The evidence pack is {state}; wait {seconds} s."),
   EVIDENCE_FAILED: spec(409, "never", "The evidence pack could not be made: {reason} Ask for it again."),
