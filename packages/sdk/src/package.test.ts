@@ -44,14 +44,14 @@ describe("the exports", () => {
       [
         "me: get issueToken",
         "principals: create list get issueKey listKeys revokeKey",
-        "secrets: put list delete",
+        "secrets: put list import uses delete",
         "connections: put list get delete versions authorize finish test connectors",
         "tools: list get classify review allowance allow",
         "policies: validate create list get publish rollback diff schema simulate explain importRules startReplay listReplays getReplay waitReplay settings setSettings setShadow differences grant listGrants revokeGrant",
         "flows: schema validate publish list get",
         "runs: start get status replayContext list items retry skip editOutput abort pause resume rerun replay bulk signal signals payload events eventList wait",
         "gates: list get answer",
-        "actions: submit get list resolve wait",
+        "actions: submit submitAndWait get timeline list cancel release reject resolve wait",
         "approvals: list get decide challenge breakGlass review comment comments link openLink escalate",
         "approvalWorkflows: list get put versions retire settings setSettings",
         "delegations: create list revoke",
@@ -64,6 +64,7 @@ describe("the exports", () => {
         "keys: list rotate revoke",
         "securityEvents: list get",
         "delivery: targets put get delete test pause resume status flush deadLetters replay resolve",
+        "alerts: list get acknowledge resolve routes setRoute rules putRule deleteRule",
         "webhooks: list",
         "health: live ready",
         "system: jobs runJob",
@@ -83,6 +84,7 @@ describe("the exports", () => {
     });
     expect(names.sort()).toMatchInlineSnapshot(`
       [
+        "ActionCommandOptions",
         "ActionFilter",
         "ApiErrorCode",
         "ApiErrorInit",
@@ -100,6 +102,7 @@ describe("the exports", () => {
         "RunCommandOptions",
         "RunStartOptions",
         "RunWaitOptions",
+        "SubmitOptions",
         "ToolChangeOptions",
         "ToolFilter",
         "VersionOptions",

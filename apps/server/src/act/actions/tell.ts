@@ -36,10 +36,9 @@ const told = (r: Recorded, type: EventType) => ({
 const stopped: Partial<Record<Decision["effect"], EventType>> = {
   deny: "action.denied",
   quarantine: "action.quarantined",
-  require_approval: "action.held",
 };
 
-/** Adds what the decision stopped or holds. */
+/** Adds what the decision stopped; what it holds is told with the approval. */
 export function tellDecision(
   events: ActionEvents | undefined,
   into: WriteSet,
@@ -91,4 +90,15 @@ export function tellOutcome(
   const severity: Severity =
     grave === "critical" ? "critical" : type === "action.in_doubt" ? "high" : "medium";
   void events.record(into, { ...told(r, type), severity, details: failure });
+}
+
+/** Adds what a person did to an action. */
+export function tellOperated(
+  events: ActionEvents | undefined,
+  into: WriteSet,
+  r: Recorded,
+  type: "action.cancelled" | "action.resolved",
+  details: Record<string, Json>,
+): void {
+  void events?.record(into, { ...told(r, type), details: { ...detailsOf(r, null), ...details } });
 }

@@ -79,6 +79,7 @@ export const errorCatalogue = {
     "There is no secret named {name}; store it with PUT /v1/secrets/{name}.",
   ),
   SECRET_UNREADABLE: spec(500, "never", "Secret {name} cannot be decrypted with the configured key."),
+  KMS_UNAVAILABLE: spec(503, "after", "The key service cannot be used: {reason}; wait {seconds} s."),
   VAULT_KEY_INVALID: spec(500, "never", "The vault key must be 32 bytes in base64 or hex."),
 
   EVENT_NOT_FOUND: spec(404, "never", "There is no such security event."),
@@ -90,6 +91,10 @@ export const errorCatalogue = {
     "never",
     "The delivery target {name} is the environment's; change it there, or choose another name.",
   ),
+  ALERT_NOT_FOUND: spec(404, "never", "There is no such alert."),
+  ALERT_STATE: spec(409, "never", "The alert is {state} already."),
+  ALERT_CHANNEL_UNKNOWN: spec(422, "never", "There is no channel {channel}; choose from {channels}."),
+  ALERT_RULE_NOT_FOUND: spec(404, "never", "There is no alert rule {name}."),
   DEAD_LETTER_NOT_FOUND: spec(404, "never", "There is no such dead letter."),
   DEAD_LETTER_CLOSED: spec(409, "never", "The dead letter is {state} already."),
 
@@ -139,6 +144,7 @@ export const errorCatalogue = {
     "Connection {name} failed too often and is left alone; wait {seconds} s.",
   ),
   TOOL_NOT_FOUND: spec(404, "never", "There is no tool named {name}; list the tools to see their names."),
+  TOOL_UNREVIEWED: spec(409, "never", "{tool} changed and nobody has reviewed it; review the tool first."),
   TOOL_NOT_ALLOWED: spec(403, "never", "{tool} is not among the tools that this tenant may use."),
   CONNECTOR_UNKNOWN: spec(422, "never", "There is no connector {connector}; choose one of {connectors}."),
 
@@ -167,6 +173,11 @@ export const errorCatalogue = {
   ),
   ACTION_INVALID: spec(422, "never", "The action is not valid; see `errors`."),
   ACTION_STATE: spec(409, "never", "The action is {state}; this needs it to be {needed}."),
+  ACTION_REQUESTER: spec(
+    403,
+    "never",
+    "Whose action it is cannot release or reject it; another person must.",
+  ),
 
   APPROVAL_NOT_FOUND: spec(404, "never", "There is no such approval."),
   APPROVAL_CLOSED: spec(409, "never", "The approval is {state} already."),
@@ -316,6 +327,11 @@ export const errorCatalogue = {
     "There is no framework {framework} and no mapping of one; choose one of {known}, or map a control of it.",
   ),
   EVIDENCE_CONTROL_NOT_FOUND: spec(404, "never", "There is no mapping of control {control} of {framework}."),
+  EVIDENCE_TAGS_BEHIND: spec(
+    409,
+    "after",
+    "Receipts are compared with the mappings, up to {at} of {size}; wait {seconds} s.",
+  ),
   EVIDENCE_NOT_FOUND: spec(404, "never", "There is no such evidence pack."),
   EVIDENCE_NOT_READY: spec(409, "after", "The evidence pack is {state}; wait {seconds} s."),
   EVIDENCE_FAILED: spec(409, "never", "The evidence pack could not be made: {reason} Ask for it again."),
