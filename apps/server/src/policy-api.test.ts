@@ -147,7 +147,7 @@ describe.each(drivers)("policies on %s", (driver) => {
     expect(new Set(events.map(({ type }) => type)).size).toBe(2);
   });
 
-  it("[R1] a replay tells what a candidate would change of the decisions of the past, and whom it moves", async () => {
+  it("[Y1] a replay tells what a candidate would change of the decisions of the past, and whom it moves", async () => {
     for (const amount of [1, 20, 300, 4000]) await ok("POST", "/v1/actions", pay(amount));
     const { id } = await draft({ cedar: `${permit} ${limit(1000)} ${held}` });
     const begun = await ok("POST", "/v1/policies/:id/replays", { actions: 4 }, { id });
@@ -174,7 +174,7 @@ describe.each(drivers)("policies on %s", (driver) => {
     expect((await ok("GET", "/v1/policies/:id/replays", undefined, { id })).items).toHaveLength(1);
   });
 
-  it("a publication waits for a replay where the tenant wants one, a rollback does not", async () => {
+  it("[Y1] a publication waits for a replay where the tenant wants one, a rollback does not", async () => {
     await ok("PUT", "/v1/policies/settings", { replayRequired: true });
     const { id } = await draft({ cedar: `${permit} ${limit(5000)}` });
     const refused = await ask("POST", "/v1/policies/:id/publish", {}, { id });
@@ -247,7 +247,7 @@ describe.each(drivers)("policies on %s", (driver) => {
     expect((await ok("GET", "/v1/policies/grants")).items).toHaveLength(2);
   });
 
-  it("[K1] of proposals made at once no more pass than a counter lets through", async () => {
+  it("[Q1] of proposals made at once no more pass than a counter lets through", async () => {
     await publish({
       cedar: `${permit} @id("few") forbid (principal, action, resource) when { context.counters.calls >= 5 };
         @id("sum") forbid (principal, action, resource) when { context.counters.paid >= 1000 };`,

@@ -17,6 +17,7 @@ export {
   type PolicyState,
   type PolicyVersion,
   type PolicyVersionDetail,
+  policyTransitions,
   type PrincipalKind,
   type ShadowVerdict,
   type StepUp,
