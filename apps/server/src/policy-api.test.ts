@@ -65,9 +65,13 @@ describe.each(drivers)("policies on %s", (driver) => {
     await publish({
       cedar: `${permit} @id("prod") forbid (principal, action, resource) when { context.env == "production" };`,
     });
-    for (const context of [{}, { environment: "test" }, { environment: "PRODUCTION" }]) {
-      const action = await ok("POST", "/v1/actions", { ...pay(1), context });
-      expect(action).toMatchObject({ state: "denied", decision: { reasons: ["prod"] } });
+    const action = await ok("POST", "/v1/actions", pay(1));
+    expect(action).toMatchObject({ state: "denied", decision: { reasons: ["prod"] } });
+    for (const context of [{ environment: "test" }, { environment: "PRODUCTION" }]) {
+      const { status, json } = await ask("POST", "/v1/actions", { ...pay(1), context });
+      // a contradiction is refused before the policy is asked
+      if (status === 422) expect(json.errors).toMatchObject([{ path: "context.environment" }]);
+      else expect(json).toMatchObject({ state: "denied", decision: { reasons: ["prod"] } });
     }
   });
 
@@ -291,6 +295,7 @@ describe.each(drivers)("policies on %s", (driver) => {
     expect(await ok("POST", "/v1/policies/validate", { cedar: many.join("\n") })).toEqual({
       valid: true,
       problems: [],
+      warnings: [],
     });
     const wrong = [...many, '@id("x") permit (principal, action, resource) when { context.rsk < 1 };'].join(
       "\n",

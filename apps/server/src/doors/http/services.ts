@@ -54,6 +54,7 @@ export interface Services {
   readonly policy: Pick<
     Policy,
     | "check"
+    | "warnings"
     | "createVersion"
     | "importRules"
     | "list"
