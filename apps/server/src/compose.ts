@@ -19,7 +19,13 @@ import { compileFlow, createFlows, type Flows } from "#orchestrate/flows";
 import { createRuns, type Runs } from "#orchestrate/runs";
 import { transforms } from "#orchestrate/transforms";
 import { createTriggers, type Triggers } from "#orchestrate/triggers";
-import { type Access, createAccess, createIdempotency, type Idempotency } from "#platform/access";
+import {
+  type Access,
+  createAccess,
+  createEffectFence,
+  createIdempotency,
+  type Idempotency,
+} from "#platform/access";
 import { type Blobs, createBlobs } from "#platform/blobs";
 import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase, openMonths } from "#platform/db";
@@ -101,14 +107,16 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const workerId = options.workerId ?? newId();
   const onError = (error: unknown, what: string): void => log.error({ err: error }, what);
   const fault: Fault = options.fault ?? (() => {});
-  const db =
+  const store =
     options.db ?? (await openStore(options, workerId, (error) => onError(error, "database connection")));
+  const fence = createEffectFence();
+  const db = fence.wrap(store);
   const clock = systemClock;
   const blobs = createBlobs({ db });
   const events = createSecurityEvents({ db, onError });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
   const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
-  const idempotency = createIdempotency({ db, vault });
+  const idempotency = createIdempotency({ db: store, vault, fence });
   const outbox = createOutbox({
     db,
     workerId,
