@@ -1,7 +1,7 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
-import { type Connectors, createConnectors } from "#act/connectors";
+import { type Connectors, createConnectors, createEgressRules, type EgressRules } from "#act/connectors";
 import type { Policy } from "#act/policy";
 import type { Rehearsals } from "#act/rehearsals";
 import {
@@ -55,6 +55,7 @@ export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly policy: Policy;
   readonly rehearsals: Rehearsals;
   readonly connectors: Connectors;
+  readonly egress: EgressRules;
   readonly catalogue: Catalogue;
   readonly actions: Actions;
   readonly flows: Flows;
@@ -122,10 +123,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
     maxResponseBytes: 10 * 1024 * 1024,
     connectTimeoutMs: 5_000,
     egress: config.egressHosts,
+    tenantRules: (tenantId) => egress.of(tenantId),
   });
   const sign = composeSign({ db, vault, config, clock, dialer, events, outbox, telemetry });
   const { receipts } = sign;
 
+  const egress = createEgressRules({ db, receipts });
   const connectors: Connectors = createConnectors({
     db,
     vault,
@@ -332,6 +335,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     rehearsals,
     ...approvalWing,
     connectors,
+    egress,
     catalogue,
     actions,
     flows,
