@@ -55,6 +55,7 @@ export interface Services {
   readonly policy: Pick<
     Policy,
     | "check"
+    | "warnings"
     | "createVersion"
     | "importRules"
     | "list"
