@@ -1,7 +1,7 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
-import { type Connectors, createConnectors } from "#act/connectors";
+import { type Connectors, createConnectors, createEgressRules, type EgressRules } from "#act/connectors";
 import type { Policy } from "#act/policy";
 import type { Rehearsals } from "#act/rehearsals";
 import {
@@ -45,11 +45,12 @@ import {
 import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
-import { createVault, type Vault } from "#platform/vault";
+import type { Vault } from "#platform/vault";
 import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
 import { composeOperate, type Operate } from "./compose-operate.ts";
 import { composePolicy, composeRehearsals } from "./compose-policy.ts";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
+import { openVault } from "./compose-vault.ts";
 import { retire } from "./retention.ts";
 
 export interface Rooms extends SignRooms, ApprovalWing, Operate {
@@ -60,6 +61,7 @@ export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly policy: Policy;
   readonly rehearsals: Rehearsals;
   readonly connectors: Connectors;
+  readonly egress: EgressRules;
   readonly catalogue: Catalogue;
   readonly actions: Actions;
   readonly flows: Flows;
@@ -114,7 +116,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = systemClock;
   const blobs = createBlobs({ db });
   const events = createSecurityEvents({ db, onError });
-  const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
+  const sealing = await openVault(db, config, keys, (error) => onError(error, "keys of the vault"));
+  const { vault } = sealing;
   const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
   const idempotency = createIdempotency({ db: store, vault, fence });
   const outbox = createOutbox({
@@ -128,10 +131,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
     maxResponseBytes: 10 * 1024 * 1024,
     connectTimeoutMs: 5_000,
     egress: config.egressHosts,
+    tenantRules: (tenantId) => egress.of(tenantId),
   });
   const sign = composeSign({ db, vault, config, clock, dialer, events, outbox, telemetry });
   const { receipts } = sign;
 
+  const egress = createEgressRules({ db, receipts });
   const connectors: Connectors = createConnectors({
     db,
     vault,
@@ -146,7 +151,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
   const policy: Policy = composePolicy({
-    ...{ db, receipts, events, clock, connectors, access },
+    ...{ db, receipts, events, clock, connectors, catalogue, access },
     mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
   });
   const approvalWing = composeApprovals({
@@ -154,6 +159,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     vault,
     receipts,
     outbox,
+    events,
     clock,
     publicUrl: config.http.publicUrl,
     secret: keys.dataEncryption.reveal(),
@@ -233,7 +239,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
-  const operate = composeOperate({ config, db, vault, dialer, events, metrics, workerId, onError });
+  const operate = composeOperate({
+    config,
+    db,
+    vault,
+    dialer,
+    events,
+    metrics,
+    workerId,
+    ...approvalWing,
+    onError,
+  });
   const scheduling = createScheduling({
     db,
     assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
@@ -269,6 +285,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(operate.delivery.onDeath);
   const rooms = {
     db,
+    vault,
     connectors,
     ...approvalWing,
     idempotency,
@@ -326,6 +343,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     rehearsals,
     ...approvalWing,
     connectors,
+    egress,
     catalogue,
     actions,
     flows,
@@ -337,6 +355,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduling,
     blobs,
     events,
+    alerts: operate.alerts,
     delivery: operate.delivery,
     dialer,
     pressure,
@@ -368,6 +387,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await sign.stop();
       await access.close();
       await events.close();
+      await vault.flushUses();
+      await sealing.close();
       await dialer.close();
       if (!options.db) await db.close();
     },
@@ -381,6 +402,7 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 type Background = Pick<
   Rooms,
   | "db"
+  | "vault"
   | "connectors"
   | "approvals"
   | "factors"
@@ -459,6 +481,7 @@ const installationJobs = (
  * tends the database that it alone has open.
  */
 const processWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
+  { name: "uses of secrets", everyMs: 10_000, work: () => rooms.vault.flushUses() },
   { name: "runs without an owner", everyMs: 10_000, work: () => rooms.engine.sweep() },
   ...(rooms.db.kind === "postgres"
     ? []

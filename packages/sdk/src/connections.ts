@@ -7,9 +7,14 @@ import type {
   ConnectionTest,
   ConnectionVersion,
   ConnectorInfo,
+  Egress,
+  ImportedSecrets,
+  ImportSecretsRequest,
   Page,
   PutConnectionRequest,
+  PutEgressRequest,
   Secret,
+  SecretAccess,
 } from "@oars/contract";
 import { type Listing, type ListQuery, toListing, wholeListing } from "./listing.ts";
 import { path, withQuery } from "./path.ts";
@@ -21,6 +26,15 @@ export const createSecrets = (transport: Transport) => ({
     transport.json({ method: "PUT", path: path`/v1/secrets/${name}`, body: { value }, options }),
   list: (options?: CallOptions): Listing<Secret> =>
     wholeListing(() => transport.json({ method: "GET", path: "/v1/secrets", options })),
+  /** Stores many at once, all or none. */
+  import: (request: ImportSecretsRequest, options?: CallOptions): Promise<ImportedSecrets> =>
+    transport.json({ method: "POST", path: "/v1/secrets/import", body: request, options }),
+  /** Who used it for what, by the hour, newest first. */
+  uses: (name: string, query: ListQuery = {}, options?: CallOptions): Listing<SecretAccess> =>
+    toListing((cursor): Promise<Page<SecretAccess>> => {
+      const target = withQuery(path`/v1/secrets/${name}/access`, { ...query, cursor });
+      return transport.json({ method: "GET", path: target, options });
+    }, query.cursor),
   delete: (name: string, options?: CallOptions): Promise<void> =>
     transport.json({ method: "DELETE", path: path`/v1/secrets/${name}`, options }),
 });
@@ -82,6 +96,15 @@ export const createConnections = (transport: Transport) => ({
   /** Reaches the system behind it and changes nothing there. That the system refuses is `ok: false`. */
   test: (name: string, options?: CallOptions): Promise<ConnectionTest> =>
     transport.json({ method: "POST", path: path`/v1/connections/${name}/test`, options }),
+  /** Which hosts the tenant's connections may reach. */
+  egress: (options?: CallOptions): Promise<Egress> =>
+    transport.json({ method: "GET", path: "/v1/egress", options }),
+  /** Errors: PRECONDITION_FAILED when `ifMatch` is not its `etag` any more. */
+  setEgress: (
+    request: PutEgressRequest,
+    { ifMatch, ...options }: CallOptions & Expected = {},
+  ): Promise<Egress> =>
+    transport.json({ method: "PUT", path: "/v1/egress", body: request, ...expecting(ifMatch), options }),
   /** The connectors that a connection can be of, with their schemas. */
   connectors: (options?: CallOptions): Listing<ConnectorInfo> =>
     wholeListing(() => transport.json({ method: "GET", path: "/v1/connectors", options })),

@@ -1,6 +1,7 @@
 import { accessRoutes } from "./access-routes.ts";
 import { actionCommandRoutes } from "./action-command-routes.ts";
 import { actionRoutes } from "./action-routes.ts";
+import { alertRoutes } from "./alert-routes.ts";
 import { approvalAdminRoutes } from "./approval-admin-routes.ts";
 import { approvalRoutes } from "./approval-routes.ts";
 import { approvalTalkRoutes } from "./approval-talk-routes.ts";
@@ -9,6 +10,7 @@ import { blobRoutes } from "./blob-routes.ts";
 import { complianceRoutes } from "./compliance-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { deliveryRoutes } from "./delivery-routes.ts";
+import { egressRoutes } from "./egress-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { evidenceRoutes } from "./evidence-routes.ts";
 import { factorRoutes } from "./factor-routes.ts";
@@ -38,6 +40,7 @@ export const routes: readonly ServiceRoute[] = [
   ...secretRoutes,
   ...connectionRoutes,
   ...authorizationRoutes,
+  ...egressRoutes,
   ...toolRoutes,
   ...policyRoutes,
   ...grantRoutes,
@@ -60,6 +63,7 @@ export const routes: readonly ServiceRoute[] = [
   ...trustRoutes,
   ...eventRoutes,
   ...deliveryRoutes,
+  ...alertRoutes,
   ...evidenceRoutes,
   ...complianceRoutes,
   ...webhookRoutes,
