@@ -11,6 +11,7 @@ import {
   principalOf,
   resolve,
   stateOf,
+  tellEvent,
   toView,
 } from "./parts.ts";
 import * as store from "./store.ts";
@@ -57,6 +58,13 @@ export async function breakGlass(
         disclose: { reason: given.reason },
       },
     );
+    tellEvent(deps, set, {
+      tenantId,
+      type: "approval.break_glass",
+      approval,
+      actor: caller,
+      details: { reason: given.reason.slice(0, 300) },
+    });
     await store.writeOverride(tx, tenantId, id, override);
     await resolve(deps, tx, set, { tenantId, from: approval.state, after });
     deps.outbox.emit(set, {

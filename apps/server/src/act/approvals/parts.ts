@@ -3,8 +3,9 @@ import type { Factors } from "#act/factors";
 import type { Workflows } from "#act/workflows";
 import type { Caller } from "#platform/access";
 import type { Database, Tx, WriteSet } from "#platform/db";
+import type { EventType, SecurityEvents } from "#platform/events";
 import type { Outbox } from "#platform/jobs";
-import { OarsError } from "#platform/kernel";
+import { formatId, type Json, OarsError } from "#platform/kernel";
 import type { ReceiptDraft, Receipts } from "#sign/receipts";
 import { type Approval, type ApprovalState, approvalTransitions, needed, tally } from "./domain.ts";
 import { nextEscalation, opened, openTo, progressOf } from "./stages.ts";
@@ -16,6 +17,7 @@ export interface ApprovalsDeps {
   readonly outbox: Pick<Outbox, "emit">;
   readonly workflows: Pick<Workflows, "follow">;
   readonly factors: Pick<Factors, "prove" | "challenge">;
+  readonly events: Pick<SecurityEvents, "record">;
 }
 
 export type ApprovalReceipt = Extract<
@@ -37,6 +39,36 @@ export const principalOf = (
   ownerId: caller.ownerId,
   auth: { method: caller.credential.kind, ...(factor ? { amr: [factor] } : {}) },
 });
+
+/** Tells of the approval as a security event, in the same commit. */
+export function tellEvent(
+  deps: Pick<ApprovalsDeps, "events">,
+  set: WriteSet,
+  told: {
+    readonly tenantId: string;
+    readonly type: EventType;
+    readonly approval: Approval;
+    readonly actor: Caller | null;
+    readonly details?: Readonly<Record<string, Json>>;
+  },
+): void {
+  const { tenantId, type, approval, actor, details = {} } = told;
+  const { tool, target, risk, environment } = approval.subject;
+  void deps.events.record(set, {
+    tenantId,
+    type,
+    actor,
+    target: { kind: "approval", id: formatId("approval", approval.id) },
+    details: {
+      tool,
+      resource: target.slice(0, 500),
+      risk,
+      environment,
+      action: formatId("action", approval.actionId),
+      ...details,
+    },
+  }); // nothing to wait for
+}
 
 /** Adds a receipt about the approval to the set. */
 export const addReceipt = async (
@@ -82,6 +114,9 @@ export async function resolve(
   if (moved.length !== 1) throw new OarsError("APPROVAL_CLOSED", { state: from });
   const type = after.state === "expired" ? "approval.expired" : "approval.resolved";
   await addReceipt(deps, set, { tenantId, approval: after, type, within: tx });
+  const { state } = after;
+  if (state === "approved" || state === "rejected" || state === "expired")
+    tellEvent(deps, set, { tenantId, type: `approval.${state}`, approval: after, actor: null });
   deps.outbox.emit(set, {
     tenantId,
     topic: "approval.resolved",
