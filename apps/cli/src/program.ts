@@ -4,6 +4,7 @@ import type { CommandHost } from "./command.ts";
 import { addAction } from "./commands/action.ts";
 import { addApproval } from "./commands/approval.ts";
 import { addConnection } from "./commands/connection.ts";
+import { addEvidence } from "./commands/evidence.ts";
 import { addFlow } from "./commands/flow.ts";
 import { addGate } from "./commands/gate.ts";
 import { addHealth } from "./commands/health.ts";
@@ -52,6 +53,7 @@ export function createProgram(host: CommandHost): Command {
     addLog,
     addKey,
     addVerify,
+    addEvidence,
     addPrincipal,
     addJob,
     addScheduling,

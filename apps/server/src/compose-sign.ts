@@ -1,13 +1,15 @@
 /** The rooms that sign: keys, receipts, log. */
 import type { Config } from "#platform/config";
 import type { Database } from "#platform/db";
-import type { Job } from "#platform/jobs";
+import type { SecurityEvents } from "#platform/events";
+import type { Job, Outbox } from "#platform/jobs";
 import type { Clock } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import type { Vault } from "#platform/vault";
+import type { Evidence } from "#sign/evidence";
 import type { Interop } from "#sign/interop";
-import { createLog, type Log } from "#sign/log";
+import { createHeads, createLog, type Log } from "#sign/log";
 import {
   createReceipts,
   createSigners,
@@ -18,14 +20,18 @@ import {
   type SigningKeys,
   softwareKeys,
 } from "#sign/receipts";
+import { createWitnessing, type Witnessing } from "#sign/witness";
+import { composeEvidence, evidenceJobs } from "./compose-evidence.ts";
 import { composeInterop } from "./compose-interop.ts";
 
 export interface SignRooms {
+  readonly evidence: Evidence;
   readonly interop: Interop;
   readonly receipts: Receipts;
   readonly log: Log;
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly signingKeys: SigningKeys;
+  readonly witnessing: Witnessing;
 }
 
 export interface SignDeps {
@@ -34,6 +40,8 @@ export interface SignDeps {
   readonly config: Config;
   readonly clock: Clock;
   readonly dialer: Dialer;
+  readonly events: SecurityEvents;
+  readonly outbox: Outbox;
   readonly telemetry: Telemetry;
 }
 
@@ -45,7 +53,7 @@ export interface Sign extends SignRooms {
 }
 
 export function composeSign(deps: SignDeps): Sign {
-  const { db, vault, config, clock, telemetry } = deps;
+  const { db, vault, config, clock, dialer, telemetry } = deps;
   const { log, metrics } = telemetry;
   const origin = config.http.publicUrl;
   const { logOrigin } = config;
@@ -62,6 +70,19 @@ export function composeSign(deps: SignDeps): Sign {
     ...shared,
     log,
     onRefused: (logs) => metrics.logRefused.set(logs),
+    onSigned: () => witnessing.wake(),
+  });
+  const witnessing: Witnessing = createWitnessing({
+    db,
+    dialer,
+    tree: receiptLog,
+    heads: createHeads({ db, signers }),
+    signers,
+    peers: config.witnesses,
+    quorum: config.witnessQuorum,
+    logs: config.witnessLogs,
+    clock,
+    log,
   });
   const receipts = createReceipts({
     ...shared,
@@ -70,20 +91,31 @@ export function composeSign(deps: SignDeps): Sign {
       metrics.receipts.with(type).inc();
     },
   });
+  const evidence = composeEvidence({
+    ...shared,
+    receipts,
+    log: receiptLog,
+    outbox: deps.outbox,
+    events: deps.events,
+    onError: (err, what) => log.error({ err }, what),
+  });
   const signingKeys = createSigningKeys({ db, signers, receipts, logged: receiptLog.logged });
   return {
     receipts,
+    evidence,
     interop: composeInterop({ receipts, log: receiptLog, signers }),
     log: receiptLog,
     logFiles: { public: config.logPublic, baseUrl: origin },
     signingKeys,
-    jobs: keyJobs(signingKeys, config.keyRotateDays),
+    witnessing,
+    jobs: [...keyJobs(signingKeys, config.keyRotateDays), headJob(witnessing), ...evidenceJobs(evidence)],
     start: async () => {
       await signers.start();
       receiptLog.start();
     },
     stop: async () => {
       await receiptLog.stop();
+      await witnessing.stop();
       await signers.stop();
     },
   };
@@ -96,6 +128,16 @@ function holdersOf({ config, dialer }: SignDeps): readonly [KeyHolder, ...KeyHol
   const remote = createTransitKeys({ dialer, url: transit.url, token: transit.token.reveal() });
   return config.signer.kind === "transit" ? [remote, softwareKeys] : [softwareKeys, remote];
 }
+
+/** What a process that died has left behind, and heads that are to be stated again. */
+const headJob = (witnessing: Witnessing): Job => ({
+  name: "log-of-logs",
+  everyMs: 60_000,
+  work: async () => {
+    await witnessing.turn();
+    return null;
+  },
+});
 
 const keyJobs = (keys: SigningKeys, rotateDays: number | null): Job[] => [
   {

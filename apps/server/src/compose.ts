@@ -2,7 +2,8 @@
 import { type Actions, createActions } from "#act/actions";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
-import { createPolicy, type Policy } from "#act/policy";
+import type { Policy } from "#act/policy";
+import type { Rehearsals } from "#act/rehearsals";
 import {
   builtInKinds,
   createEngine,
@@ -40,15 +41,18 @@ import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
 import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
+import { composeOperate, type Operate } from "./compose-operate.ts";
+import { composePolicy, composeRehearsals } from "./compose-policy.ts";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms extends SignRooms, ApprovalWing {
+export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
   readonly policy: Policy;
+  readonly rehearsals: Rehearsals;
   readonly connectors: Connectors;
   readonly catalogue: Catalogue;
   readonly actions: Actions;
@@ -117,7 +121,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     connectTimeoutMs: 5_000,
     egress: config.egressHosts,
   });
-  const sign = composeSign({ db, vault, config, clock, dialer, telemetry });
+  const sign = composeSign({ db, vault, config, clock, dialer, events, outbox, telemetry });
   const { receipts } = sign;
 
   const connectors: Connectors = createConnectors({
@@ -133,12 +137,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
-  const policy = createPolicy({
-    db,
-    receipts,
-    events,
-    clock,
-    facts: (tenantId) => connectors.factSpecs(tenantId),
+  const policy: Policy = composePolicy({
+    ...{ db, receipts, events, clock, connectors, access },
+    mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
   });
   const approvalWing = composeApprovals({
     db,
@@ -171,6 +172,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     whoIs: access.whoIs,
     onError,
     onState: (tool, state) => metrics.actions.with(tool, state).inc(),
+  });
+
+  const rehearsals = composeRehearsals({
+    ...{ db, vault, policy, receipts, clock, connectors, catalogue, access, onError },
+    replayRequired: config.policyReplayRequired,
   });
 
   const kinds = createStepKinds(stepKinds(connectors));
@@ -218,6 +224,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
+  const operate = composeOperate({ config, db, vault, dialer, events, metrics, workerId, onError });
   const scheduling = createScheduling({
     db,
     assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
@@ -250,7 +257,19 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, connectors, ...approvalWing, idempotency, outbox, receipts, engine, actions, pressure };
+  workers.onDeath(operate.delivery.onDeath);
+  const rooms = {
+    db,
+    connectors,
+    ...approvalWing,
+    idempotency,
+    outbox,
+    receipts,
+    engine,
+    actions,
+    rehearsals,
+    pressure,
+  };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -272,12 +291,13 @@ export async function compose(options: ComposeOptions): Promise<App> {
         retire: () => retire({ db, keep: config.retention, log }),
       }),
       ...sign.jobs,
+      ...operate.jobs,
     ],
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
   workers.onDeath(scheduler.onDeath);
-  const background = processWork(rooms, metrics).map(({ name, ...work }) =>
+  const background = [...processWork(rooms, metrics), ...operate.work].map(({ name, ...work }) =>
     createTicker({ ...work, onError: (error) => onError(error, name) }),
   );
 
@@ -288,10 +308,13 @@ export async function compose(options: ComposeOptions): Promise<App> {
     idempotency,
     receipts,
     log: sign.log,
+    evidence: sign.evidence,
     interop: sign.interop,
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
+    witnessing: sign.witnessing,
     policy,
+    rehearsals,
     ...approvalWing,
     connectors,
     catalogue,
@@ -305,6 +328,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduling,
     blobs,
     events,
+    delivery: operate.delivery,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
@@ -315,6 +339,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       if (!worker) return;
       await outbox.start();
       await events.start();
+      await operate.delivery.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -323,9 +348,13 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await events.stop();
+      await operate.delivery.stop();
+      await sign.evidence.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
+      await rehearsals.stop();
+      await policy.close();
       await workers.stop();
       await sign.stop();
       await access.close();
@@ -337,7 +366,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
 }
 
 /** Tables whose rows come and go, and tables whose rows change while work is under way. */
-const queues = ["outbox", "receipt_pending", "wait", "worker", "idempotency"];
+const queues = ["outbox", "delivery", "receipt_pending", "wait", "worker", "idempotency"];
 const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile", "blob"];
 
 type Background = Pick<
@@ -351,6 +380,7 @@ type Background = Pick<
   | "receipts"
   | "engine"
   | "actions"
+  | "rehearsals"
   | "pressure"
 >;
 
@@ -368,6 +398,11 @@ const installationJobs = (
     name: "lost-executions",
     everyMs: 60_000,
     work: async () => soonIf((await rooms.actions.sweep(100)) === 100),
+  },
+  {
+    name: "policy-replays",
+    everyMs: 60_000,
+    work: async () => soonIf(await rooms.rehearsals.work()),
   },
   {
     name: "run-invariants",

@@ -7,7 +7,7 @@
 /** Wings in storeys, lowest first; wings of one storey do not see each other. Rooms in the order of building. */
 export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
   { platform: ["kernel", "config", "db", "blobs", "telemetry", "net", "events", "vault", "access", "jobs"] },
-  { sign: ["receipts", "log", "interop", "evidence"] },
+  { sign: ["receipts", "log", "witness", "interop", "evidence"] },
   {
     act: [
       "connector-kit",
@@ -21,11 +21,12 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
       "factors",
       "approvals",
       "actions",
+      "rehearsals",
     ],
     remember: ["memory", "recall", "coordination"],
   },
   { orchestrate: ["flows", "transforms", "engine", "runs", "triggers", "agents"] },
-  { operate: ["alerts", "health", "backup", "customization"] },
+  { operate: ["delivery", "alerts", "health", "backup", "customization"] },
   { doors: ["http", "mcp", "a2a", "live"] },
 ];
 

@@ -54,6 +54,16 @@ async function furnishRun(app: Stage["app"], tenantId: string, runId: string): P
   await app.db.committer.commit(set);
 }
 
+/** A pack of evidence, tags, a schedule. */
+async function furnishEvidence({ evidence }: Stage["app"], admin: Caller): Promise<string> {
+  const window = { from: new Date(0), to: new Date(Date.now() + 60_000) };
+  await evidence.schedules.set(admin, "soc2");
+  await evidence.coverage(admin, { framework: "soc2", ...window });
+  const { id } = await evidence.packs.create(admin, { frameworks: ["soc2"], ...window });
+  await until("the pack", async () => (await evidence.packs.find(admin, id)).state === "ready");
+  return id;
+}
+
 describe.each(drivers)("tenants on %s", (driver) => {
   let stage: Stage;
   let tables: string[];
@@ -64,9 +74,12 @@ describe.each(drivers)("tenants on %s", (driver) => {
     approval: "",
     receipt: "",
     policy: "",
+    grant: "",
+    replay: "",
     principal: "",
     key: "",
     flowHash: "",
+    pack: "",
   };
   const secrets = { a: "the secret of tenant A, long", b: "the secret of tenant B, long" };
 
@@ -121,12 +134,18 @@ describe.each(drivers)("tenants on %s", (driver) => {
     const [receipt] = (await app.receipts.list(admin.tenantId, { runId: id }, { limit: 1 })).items;
     const [policy] = await app.policy.list(admin);
     const key = await app.access.issueKey(admin, admin.principalId);
+    const grant = newId();
+    await app.db.system.query(sql`insert into policy_grant (tenant_id, id, template, created_by)
+      values (${admin.tenantId}, ${grant}, 'none', ${admin.principalId})`);
+    const replay = await app.rehearsals.replay(admin, policy?.id ?? "", { days: null, most: 10 });
     Object.assign(ids, {
       run: id,
       action: action?.id,
       approval: action?.approvalId,
       receipt: receipt?.id,
       policy: policy?.id,
+      grant,
+      replay: replay.id,
       principal: stage.approver.principalId,
       key: key.id,
       flowHash: (await app.flows.resolve(admin.tenantId, "guarded")).hash,
@@ -144,6 +163,7 @@ describe.each(drivers)("tenants on %s", (driver) => {
     await app.catalogue.allow(admin, ["*"]);
     await app.idempotency.reserve(admin.tenantId, admin.principalId, "POST /v1/x", newId(), "f");
     await furnishRun(app, admin.tenantId, id);
+    ids.pack = await furnishEvidence(app, admin);
     await app.outbox.stop(); // so that its next row stays
     await app.log.stop();
     const set = new WriteSet();
@@ -250,6 +270,10 @@ describe.each(drivers)("tenants on %s", (driver) => {
     };
     type Case = readonly [string, keyof typeof ids, (s: Stage["app"], id: string) => unknown];
     const cases: readonly Case[] = [
+      ["evidence.packs.find", "pack", (s, id) => s.evidence.packs.find(b, id)],
+      ["evidence.packs.download", "pack", (s, id) => s.evidence.packs.download(b, id)],
+      ["evidence.packs.verifyStored", "pack", (s, id) => s.evidence.packs.verifyStored(b, id)],
+      ["evidence.packs.create", "run", (s, id) => s.evidence.packs.create(b, { frameworks: [], runId: id })],
       ["runs.find", "run", (s, id) => s.runs.find(b, id)],
       ["runs.abort", "run", (s, id) => s.runs.abort(b, id, "x")],
       ["runs.pause", "run", (s, id) => s.runs.pause(b, id, "because")],
@@ -304,6 +328,13 @@ describe.each(drivers)("tenants on %s", (driver) => {
       ["log.tlogProof", "receipt", (s, id) => s.log.tlogProof(b.tenantId, id)],
       ["policy.find", "policy", (s, id) => s.policy.find(b, id)],
       ["policy.publish", "policy", (s, id) => s.policy.publish(b, id)],
+      ["policy.rollback", "policy", (s, id) => s.policy.rollback(b, id)],
+      ["policy.diff", "policy", (s, id) => s.policy.diff(b, id)],
+      ["policy.setShadow", "policy", (s, id) => s.policy.setShadow(b, id)],
+      ["policy.revokeGrant", "grant", (s, id) => s.policy.revokeGrant(b, id)],
+      ["rehearsals.replay", "policy", (s, id) => s.rehearsals.replay(b, id, { days: null, most: 1 })],
+      ["rehearsals.findReplay", "replay", (s, id) => s.rehearsals.findReplay(b, id)],
+      ["rehearsals.explain", "action", (s, id) => s.rehearsals.explain(b, id)],
       ["flows.compiled", "flowHash", (s, hash) => s.flows.compiled(b.tenantId, `${hash}`)],
       ["access.findPrincipal", "principal", (s, id) => s.access.findPrincipal(b, id)],
       [

@@ -14,7 +14,11 @@ export const idPrefix = {
   action: "act",
   approval: "apr",
   policy: "pol",
+  grant: "gnt",
+  replay: "rpl",
   receipt: "rct",
+  evidence: "evd",
+  control: "ctl",
   gate: "gat",
   signal: "sig",
   comment: "cmt",
@@ -50,7 +54,11 @@ export const runId = typeId("run");
 export const actionId = typeId("action");
 export const approvalId = typeId("approval");
 export const policyId = typeId("policy");
+export const grantId = typeId("grant");
+export const replayId = typeId("replay");
 export const receiptId = typeId("receipt");
+export const evidenceId = typeId("evidence");
+export const controlMappingId = typeId("control");
 export const gateId = typeId("gate");
 export const signalId = typeId("signal");
 export const commentId = typeId("comment");
@@ -71,7 +79,11 @@ export type RunId = z.infer<typeof runId>;
 export type ActionId = z.infer<typeof actionId>;
 export type ApprovalId = z.infer<typeof approvalId>;
 export type PolicyId = z.infer<typeof policyId>;
+export type GrantId = z.infer<typeof grantId>;
+export type ReplayId = z.infer<typeof replayId>;
 export type ReceiptId = z.infer<typeof receiptId>;
+export type EvidenceId = z.infer<typeof evidenceId>;
+export type ControlMappingId = z.infer<typeof controlMappingId>;
 export type GateId = z.infer<typeof gateId>;
 export type SignalId = z.infer<typeof signalId>;
 export type CommentId = z.infer<typeof commentId>;

@@ -25,12 +25,34 @@ export { type ChainLink, verifyChain } from "./chain.ts";
 export { type Checkpoint, formatTreeHead, parseCheckpoint, type TreeHead } from "./checkpoint.ts";
 export { cloudEventsType, type ReceiptEvent, toCloudEvent } from "./cloud-event.ts";
 export {
+  type ControlFilter,
+  type EvidenceKind,
+  evidenceKinds,
+  filterNames,
+  isHumanApproval,
+  kindsOf,
+  matchesFilter,
+} from "./control-filter.ts";
+export {
   type CoseReceiptInput,
   coseEd25519,
   encodeCoseReceipt,
   encodeCoseStatement,
   type SignBytes,
 } from "./cose.ts";
+export {
+  type AddCheckpoint,
+  type Cosignature,
+  cosignedMessage,
+  formatAddCheckpoint,
+  formatCosignature,
+  formatWitnessVkey,
+  parseAddCheckpoint,
+  parseWitnessVkey,
+  readCosignatures,
+  type WitnessKey,
+  witnessKey,
+} from "./cosignature.ts";
 export { createWebCrypto, type Sha256, type VerifyCrypto } from "./crypto.ts";
 export {
   checkDisclosures,
@@ -70,6 +92,16 @@ export {
   thumbprint,
 } from "./jws.ts";
 export {
+  formatHeadEntry,
+  type HeadEntry,
+  headLeaf,
+  parseHeadEntry,
+  verifyWitnessed,
+  type WitnessProof,
+  type WitnessTrust,
+  type WitnessVerdict,
+} from "./log-of-logs.ts";
+export {
   consistencyNodes,
   consistencyProof,
   type Hash,
@@ -99,6 +131,39 @@ export {
   parseVkey,
   verifyNote,
 } from "./note.ts";
+export {
+  createDraw,
+  type Draw,
+  drawOf,
+  type GapReason,
+  manifestFile,
+  type PackControl,
+  type PackCoverage,
+  type PackFile,
+  type PackGap,
+  type PackLine,
+  type PackManifest,
+  packFormat,
+  packInput,
+  parseSignedManifest,
+  signatureFile,
+} from "./pack.ts";
+export {
+  type ControlTally,
+  coverageOf,
+  createTally,
+  gapsOf,
+  nameOfControl,
+  type Tally,
+} from "./pack-tally.ts";
+export {
+  type PackChecks,
+  type PackReader,
+  type PackReport,
+  packCheckNames,
+  verifyPack,
+} from "./pack-verify.ts";
+export { rangeNodes, rangeRoot } from "./range-proof.ts";
 export {
   type Check,
   type CheckName,

@@ -34,7 +34,7 @@ export interface LogChecks {
 }
 
 /** A checkpoint text, read and its signature decided for one tenant. */
-interface Judged {
+export interface Judged {
   readonly head: Checkpoint | undefined;
   readonly signature: Check;
   readonly ignored: number;
@@ -105,7 +105,12 @@ const nothingLogged: LogReport = {
   witness: absent("no checkpoint was given"),
 };
 
-async function judge(text: string, tenant: TrustedTenant | undefined, crypto: VerifyCrypto): Promise<Judged> {
+/** Reads a checkpoint, hostile, and decides its signature for one tenant. */
+export async function judge(
+  text: string,
+  tenant: TrustedTenant | undefined,
+  crypto: VerifyCrypto,
+): Promise<Judged> {
   let head: Checkpoint;
   try {
     head = parseCheckpoint(text);

@@ -36,6 +36,8 @@ export interface VerifyOptions {
   readonly since?: EarlierCheckpoint;
   /** The id under which the receipt was handed over; the body must state the same. */
   readonly receiptId?: string;
+  /** The leaf that it is, where that is proven by other means, as by the range proof of a pack. */
+  readonly leafIndex?: number;
 }
 
 export interface Verifier {
@@ -86,7 +88,13 @@ async function verifyEvidence(
   const log = await logs.check(compact, evidence.proof, signer?.tenant, memberOf(body, "log"), options.since);
   const shown = checkDisclosed(disclosures, body, crypto);
   const checks: Checks = {
-    signature: await checkSignature(jws, signer, body, loggedAt(log, evidence.proof), crypto),
+    signature: await checkSignature(
+      jws,
+      signer,
+      body,
+      options.leafIndex ?? loggedAt(log, evidence.proof),
+      crypto,
+    ),
     canonicalForm: payload.canonicalForm,
     schema: checkSchema(body, payload.problem, options.receiptId),
     disclosures: shown.check,

@@ -2,7 +2,10 @@ import { createMe, createPrincipals } from "./access.ts";
 import { createActions } from "./actions.ts";
 import { createApprovalWorkflows, createDelegations } from "./approval-workflows.ts";
 import { createApprovals } from "./approvals.ts";
+import { createCompliance } from "./compliance.ts";
 import { createConnections, createSecrets } from "./connections.ts";
+import { createDelivery } from "./delivery.ts";
+import { createEvidence } from "./evidence.ts";
 import { createFactors } from "./factors.ts";
 import { createFlows } from "./flows.ts";
 import { createGates } from "./gates.ts";
@@ -59,8 +62,11 @@ export function createClient(options: ClientOptions) {
     receipts: createReceipts(transport),
     trust: createTrust(transport),
     log: createLog(transport),
+    evidence: createEvidence(transport),
+    compliance: createCompliance(transport),
     keys: createKeys(transport),
     securityEvents: createSecurityEvents(transport),
+    delivery: createDelivery(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),

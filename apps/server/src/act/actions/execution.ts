@@ -2,12 +2,13 @@
 import type { Approvals, Requested } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
 import type { Connectors, OperationOutcome } from "#act/connectors";
-import type { Decision, Policy } from "#act/policy";
+import type { Decision, Policy, ShadowVerdict } from "#act/policy";
 import { type CommitResult, type Database, WriteSet } from "#platform/db";
-import { type Clock, type Fault, newId } from "#platform/kernel";
+import { type Clock, type Fault, formatId, newId } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import type { Receipts } from "#sign/receipts";
+import { sealAsked } from "./asked.ts";
 import type { ActionState } from "./domain.ts";
 import {
   chainIds,
@@ -28,7 +29,7 @@ export interface ExecutionDeps {
   readonly dialer: Dialer;
   readonly connectors: Connectors;
   readonly catalogue: Pick<Catalogue, "standing" | "outputsOf">;
-  readonly policy: Pick<Policy, "decide">;
+  readonly policy: Pick<Policy, "decide" | "withdraw">;
   readonly approvals: Approvals;
   readonly receipts: Pick<Receipts, "add">;
   /** Told of what is stopped, fails or is of high risk; nobody, when absent. */
@@ -71,15 +72,41 @@ export type Commit = (set: WriteSet, held: string | null) => Promise<CommitResul
 /** [X1] Decides and records in one commit; on `execute` the caller performs the action next. */
 export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit): Promise<Proposed> {
   const resolved = await resolveProposal(deps, p);
-  const asked = await decideFor(deps.policy, p, resolved, { count: 0, roles: [] }, deps.clock.now());
   const actionId = newId();
+  const nobody = { count: 0, roles: [] };
+  const asked = await decideFor(deps.policy, p, resolved, nobody, deps.clock.now(), actionId);
+  try {
+    const proposed = await recordProposal(deps, p, { resolved, asked, actionId }, commit);
+    if (proposed.kind === "existing" || proposed.kind === "lost")
+      deps.policy.withdraw(p.caller.tenantId, actionId);
+    return proposed;
+  } catch (error) {
+    deps.policy.withdraw(p.caller.tenantId, actionId); // it may be durable all the same: then its row counts
+    throw error;
+  }
+}
+
+interface Decided {
+  readonly resolved: Resolved;
+  /** What the policy says. */
+  readonly asked: Decision;
+  readonly actionId: string;
+}
+
+async function recordProposal(
+  deps: ExecutionDeps,
+  p: Proposal,
+  { resolved, asked, actionId }: Decided,
+  commit?: Commit,
+): Promise<Proposed> {
   const set = new WriteSet();
   const held =
     asked.effect === "require_approval" ? await hold(deps, set, p, resolved, asked, actionId) : null;
   const decision = held && "refused" in held ? unasked(asked, held) : asked;
   const approvalId = held && "id" in held ? held.id : null;
   const state = stateFor[decision.effect];
-  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId });
+  if (decision !== asked) deps.policy.withdraw(p.caller.tenantId, actionId);
+  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId, asked });
   set.add(store.insertAction, row);
   const { reservation } = p;
   if (reservation) {
@@ -132,7 +159,7 @@ async function toRow(
   p: Proposal,
   r: Resolved,
   d: Decision,
-  made: { actionId: string; state: ActionState; approvalId: string | null },
+  made: { actionId: string; state: ActionState; approvalId: string | null; asked: Decision },
 ): Promise<store.ActionRow> {
   const { tenantId } = p.caller;
   const denied = made.state === "denied" || made.state === "quarantined";
@@ -159,6 +186,7 @@ async function toRow(
     executor: made.state === "executing" ? deps.workerId : null,
     approval_id: made.approvalId,
     decision: JSON.stringify(decisionOf(d)),
+    asked: await sealAsked(deps.vault, made.actionId, made.asked),
     error: denied ? JSON.stringify({ code: refusalCode(made.state, d), message: d.message }) : null,
     at: deps.clock.now().getTime(),
   };
@@ -172,6 +200,16 @@ export const decisionOf = (d: Decision): store.StoredAction["decision"] & { poli
   reasons: d.reasons,
   message: d.message,
   policy: d.policy.version,
+  ...(d.shadow ? { shadow: shadowOf(d.shadow) } : {}),
+});
+
+const shadowOf = ({ policyId, version, effect, reasons, errors, differs }: ShadowVerdict) => ({
+  policyId: formatId("policy", policyId),
+  version,
+  effect,
+  reasons,
+  differs,
+  ...(errors.length > 0 ? { errors } : {}),
 });
 
 export const toBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value ?? null));

@@ -1,3 +1,4 @@
+export { type Asked, openAsked } from "./asked.ts";
 export {
   type ActionError,
   type ActionEvent,
@@ -7,7 +8,14 @@ export {
   isSettled,
 } from "./domain.ts";
 export type { Commit, Executable, Performed, Proposed } from "./execution.ts";
-export type { Proposal } from "./proposal.ts";
+export {
+  type AskedRow,
+  createActionHistory,
+  type Difference,
+  listAsked,
+  listDifferences,
+} from "./history.ts";
+export { type Proposal, requestFor, resolveProposal } from "./proposal.ts";
 export { type ActionRetirement, retireActions } from "./retention.ts";
 export {
   type Actions,
@@ -16,4 +24,4 @@ export {
   createActions,
   type Submission,
 } from "./service.ts";
-export type { ActionFilter } from "./store.ts";
+export { type ActionFilter, findAskedAction } from "./store.ts";

@@ -79,9 +79,13 @@ describe("the route table", () => {
       "/v1/connections/:name/authorize", // a consent that nobody ends is forgotten
       "/v1/oauth/callback", // its state serves once
       "/v1/policies/validate",
+      "/v1/policies/simulate", // stores nothing
       "/v1/flows/validate",
       "/v1/approval-links/open", // reads
       "/v1/receipts/verify",
+      "/witness/add-checkpoint", // says itself what it knows
+      "/v1/evidence/exports/verify",
+      "/v1/admin/compliance/coverage/scan",
       "/api/webhook/:slug", // has its webhook-id
     ]);
   });

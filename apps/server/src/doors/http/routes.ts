@@ -5,16 +5,21 @@ import { approvalRoutes } from "./approval-routes.ts";
 import { approvalTalkRoutes } from "./approval-talk-routes.ts";
 import { authorizationRoutes } from "./authorization-routes.ts";
 import { blobRoutes } from "./blob-routes.ts";
+import { complianceRoutes } from "./compliance-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
+import { deliveryRoutes } from "./delivery-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
+import { evidenceRoutes } from "./evidence-routes.ts";
 import { factorRoutes } from "./factor-routes.ts";
 import { flowRoutes } from "./flow-routes.ts";
 import { gateRoutes } from "./gate-routes.ts";
+import { grantRoutes } from "./grant-routes.ts";
 import { keyRoutes } from "./key-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
+import { rehearsalRoutes } from "./rehearsal-routes.ts";
 import { runCommandRoutes } from "./run-command-routes.ts";
 import { runGlanceRoutes } from "./run-glance-routes.ts";
 import { runRoutes } from "./run-routes.ts";
@@ -34,6 +39,8 @@ export const routes: readonly ServiceRoute[] = [
   ...authorizationRoutes,
   ...toolRoutes,
   ...policyRoutes,
+  ...grantRoutes,
+  ...rehearsalRoutes,
   ...flowRoutes,
   ...runRoutes,
   ...runGlanceRoutes,
@@ -50,6 +57,9 @@ export const routes: readonly ServiceRoute[] = [
   ...keyRoutes,
   ...trustRoutes,
   ...eventRoutes,
+  ...deliveryRoutes,
+  ...evidenceRoutes,
+  ...complianceRoutes,
   ...webhookRoutes,
   ...systemRoutes,
   ...schedulingRoutes,

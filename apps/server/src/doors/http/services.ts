@@ -5,7 +5,9 @@ import type { Catalogue } from "#act/catalogue";
 import type { Connectors } from "#act/connectors";
 import type { Factors } from "#act/factors";
 import type { Policy } from "#act/policy";
+import type { Rehearsals } from "#act/rehearsals";
 import type { Workflows } from "#act/workflows";
+import type { Delivery } from "#operate/delivery";
 import type { Scheduling } from "#orchestrate/engine";
 import type { Flows } from "#orchestrate/flows";
 import type { Runs } from "#orchestrate/runs";
@@ -14,9 +16,11 @@ import type { Access } from "#platform/access";
 import type { Blobs } from "#platform/blobs";
 import type { SecurityEvents } from "#platform/events";
 import type { Scheduler } from "#platform/jobs";
+import type { Evidence } from "#sign/evidence";
 import type { Interop } from "#sign/interop";
 import type { Log } from "#sign/log";
 import type { Receipts, SigningKeys } from "#sign/receipts";
+import type { Witnessing } from "#sign/witness";
 import type { StreamTiming } from "./event-stream.ts";
 import { type Route, routeFor } from "./route.ts";
 import type { Secrets } from "./secrets.ts";
@@ -47,7 +51,28 @@ export interface Services {
   readonly secrets: Secrets;
   readonly connectors: Omit<Connectors, "find" | "operation" | "operations" | "factSpecs" | "refreshDue">;
   readonly catalogue: Pick<Catalogue, "browse" | "find" | "reclassify" | "review" | "allowance" | "allow">;
-  readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
+  readonly policy: Pick<
+    Policy,
+    | "check"
+    | "createVersion"
+    | "importRules"
+    | "list"
+    | "find"
+    | "diff"
+    | "schema"
+    | "publish"
+    | "rollback"
+    | "settings"
+    | "setShadow"
+    | "setReplayRequired"
+    | "grant"
+    | "revokeGrant"
+    | "listGrants"
+  >;
+  readonly rehearsals: Pick<
+    Rehearsals,
+    "simulate" | "explain" | "replay" | "findReplay" | "listReplays" | "differences"
+  >;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
@@ -59,6 +84,7 @@ export interface Services {
   readonly factors: Omit<Factors, "prove" | "purge">;
   readonly workflows: Omit<Workflows, "follow">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "keys" | "jwks" | "verifyRequest">;
+  readonly witnessing: Pick<Witnessing, "prove" | "trust" | "addCheckpoint" | "quorum">;
   readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
   readonly interop: Interop;
   readonly receiptLog: Pick<
@@ -67,9 +93,27 @@ export interface Services {
   >;
   /** Whether logs are served as files to anybody, and below which URL. */
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
+  readonly evidence: Pick<
+    Evidence,
+    "catalogue" | "mappings" | "coverage" | "ofControl" | "controlsOf" | "packs" | "schedules"
+  >;
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
   readonly events: Pick<SecurityEvents, "list" | "find">;
+  readonly delivery: Pick<
+    Delivery,
+    | "put"
+    | "list"
+    | "find"
+    | "remove"
+    | "test"
+    | "setPaused"
+    | "flush"
+    | "deadLetters"
+    | "replay"
+    | "resolve"
+    | "retry"
+  >;
   readonly scheduling: Scheduling;
   readonly scheduler: Pick<Scheduler, "list" | "runNow">;
   readonly health: () => Promise<HealthReport>;

@@ -49,6 +49,15 @@ export type Permission =
   | "keys:write"
   | "webhooks:read"
   | "events:read"
+  | "alerts:read"
+  | "alerts:acknowledge"
+  | "alerts:write"
+  | "siem:read"
+  | "siem:write"
+  | "evidence:read"
+  | "evidence:export"
+  | "compliance:read"
+  | "compliance:write"
   | "system:read"
   | "platform:operate";
 
@@ -140,6 +149,33 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   "events:read": {
     about: "Read security events.",
     roles: [...admins, "operator", "auditor"],
+  },
+  "alerts:read": {
+    about: "Read alerts, their rules and routes.",
+    roles: [...admins, "operator", "approver", "auditor"],
+  },
+  "alerts:acknowledge": {
+    about: "Acknowledge and resolve alerts.",
+    roles: [...admins, "operator", "approver"],
+  },
+  "alerts:write": { about: "Change the rules and routes of alerts.", roles: admins },
+  "siem:read": {
+    about: "See delivery targets, their state and their dead letters.",
+    roles: [...admins, "operator", "auditor"],
+  },
+  "siem:write": { about: "Change delivery targets; replay and close dead letters.", roles: admins },
+  "evidence:read": { about: "Read and verify evidence packs.", roles: [...builders, "operator", "auditor"] },
+  "evidence:export": {
+    about: "Have evidence packs made, and take them away.",
+    roles: [...admins, "auditor"],
+  },
+  "compliance:read": {
+    about: "Read frameworks, mappings of controls and their coverage.",
+    roles: [...builders, "operator", "auditor"],
+  },
+  "compliance:write": {
+    about: "Change which receipts are evidence of a control, and which packs are made each month.",
+    roles: admins,
   },
   "system:read": {
     about: "See the background jobs of the installation.",

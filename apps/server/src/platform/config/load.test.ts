@@ -39,10 +39,14 @@ describe("loadConfig", () => {
       logOrigin: "127.0.0.1:8080",
       keyRotateDays: 90,
       signer: { kind: "software", transit: null },
+      witnesses: [],
+      witnessQuorum: 0,
+      witnessLogs: [],
       logPublic: true,
       egressAllow: [],
       egressHosts: [],
       allowedTools: [],
+      policyReplayRequired: false,
       warnings: [],
     });
   });

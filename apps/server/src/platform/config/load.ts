@@ -1,5 +1,7 @@
+import type { NoteKey } from "@oars/receipts";
 import { type FieldProblem, OarsError } from "#platform/kernel";
 import { nearName } from "./near-name.ts";
+import type { WitnessAddress } from "./readers.ts";
 import { decodeKey, type Secret } from "./secret.ts";
 import {
   otherPrograms,
@@ -74,7 +76,18 @@ export interface Config {
   /** When connections that fail are left alone. */
   readonly breaker: { readonly failures: number; readonly openMs: number };
   readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
+  /** Whether drafts need a replay before they are published, where a tenant has not said. */
+  readonly policyReplayRequired: boolean;
   readonly logOrigin: string;
+  readonly alerting: {
+    readonly siemTargets: Secret<readonly Readonly<Record<string, unknown>>[]>;
+    readonly siemWebhookUrl: Secret<string> | null;
+    readonly siemFilePath: string | null;
+    readonly alertChannels: Secret<readonly Readonly<Record<string, unknown>>[]>;
+    readonly alertWebhookUrl: Secret<string> | null;
+    /** Of deliveries: the first delay, and how often at most. */
+    readonly retry: { readonly baseMs: number; readonly maxAttempts: number };
+  };
   /** Days after which signing keys are followed by new ones; null: never by themselves. */
   readonly keyRotateDays: number | null;
   readonly signer: {
@@ -83,6 +96,11 @@ export interface Config {
     /** Set where the service is known, for keys that it holds already. */
     readonly transit: { readonly url: string; readonly token: Secret<string> } | null;
   };
+  readonly witnesses: readonly WitnessAddress[];
+  /** How many cosignatures are enough; 0 where nobody is asked. */
+  readonly witnessQuorum: number;
+  /** Keys of logs of others that this server cosigns. */
+  readonly witnessLogs: readonly NoteKey[];
   /** Whether anybody may read logs as files. */
   readonly logPublic: boolean;
   /** Legal, but to be said at start. */
@@ -187,6 +205,12 @@ function checkTogether(v: Values, env: Environment, report: Report, warnings: st
     if (v.OARS_SIGNER === "transit" && !isSet(name))
       report(name, "missing", `is needed by OARS_SIGNER=transit; set ${variables[name].reader.type}`);
   }
+  if (v.OARS_WITNESS_QUORUM !== null && v.OARS_WITNESS_QUORUM > (v.OARS_WITNESSES ?? []).length)
+    report(
+      "OARS_WITNESS_QUORUM",
+      "range",
+      "is more than there are in OARS_WITNESSES; lower it or add witnesses",
+    );
   if (v.OARS_STORE === "pglite" && !isSet("OARS_STORE") && isSet("OARS_POSTGRES_URL")) {
     if (env.OARS_POSTGRES_URL?.trim()) {
       report(
@@ -287,6 +311,7 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     egressHosts: v.OARS_EGRESS_HOSTS,
     breaker: { failures: v.OARS_BREAKER_FAILURES, openMs: v.OARS_BREAKER_OPEN_MS },
     allowedTools: v.OARS_ALLOWED_TOOLS,
+    policyReplayRequired: v.OARS_POLICY_REPLAY_REQUIRED,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
     keyRotateDays: v.OARS_KEY_ROTATE_AFTER,
     signer: {
@@ -296,7 +321,21 @@ function assemble(v: Values, warnings: readonly string[]): Config {
           ? { url: v.OARS_SIGNER_URL, token: v.OARS_SIGNER_TOKEN }
           : null,
     },
+    witnesses: v.OARS_WITNESSES,
+    witnessQuorum: v.OARS_WITNESS_QUORUM ?? v.OARS_WITNESSES.length,
+    witnessLogs: v.OARS_WITNESS_LOGS,
     logPublic: v.OARS_LOG_PUBLIC,
+    alerting: {
+      siemTargets: v.OARS_SIEM_TARGETS,
+      siemWebhookUrl: v.OARS_SIEM_WEBHOOK_URL,
+      siemFilePath: v.OARS_SIEM_FILE_PATH,
+      alertChannels: v.OARS_ALERT_CHANNELS,
+      alertWebhookUrl: v.OARS_ALERT_WEBHOOK_URL,
+      retry: {
+        baseMs: v.OARS_SIEM_RETRY_INTERVAL_SECONDS * 1000,
+        maxAttempts: v.OARS_SIEM_RETRY_MAX_ATTEMPTS,
+      },
+    },
     warnings,
   };
 }

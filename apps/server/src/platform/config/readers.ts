@@ -2,6 +2,7 @@
  * How the text of a variable becomes a value. Each reader is a zod schema from the trimmed text and carries
  * the words with which the reference names its type. Messages say what to set, in the form "set …".
  */
+import { type NoteKey, parseVkey, parseWitnessVkey, sha256, type WitnessKey } from "@oars/receipts";
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { parseId } from "#platform/kernel";
@@ -159,6 +160,26 @@ export const passphrase: Reader<Secret<string>> = reader(
   },
 );
 
+/** A JSON array of objects. It may hold secrets, so it is never shown. */
+export const jsonObjects: Reader<Secret<readonly Readonly<Record<string, unknown>>[]>> = reader(
+  "a JSON array of objects",
+  (value) => {
+    try {
+      const list: unknown = JSON.parse(value);
+      const isObject = (entry: unknown): boolean =>
+        typeof entry === "object" && entry !== null && !Array.isArray(entry);
+      return Array.isArray(list) && list.every(isObject) ? new Secret(list) : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+);
+
+/** An http or https URL that may hold a token in its path or query. */
+export const secretAddress: Reader<Secret<string>> = reader("an http or https URL", (value) =>
+  URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) ? new Secret(value) : undefined,
+);
+
 const commaList = (value: string): string[] =>
   value
     .split(",")
@@ -170,3 +191,34 @@ function toBlock(value: string): string | undefined {
   if (!ipaddr.isValid(value) || /^\d+$/.test(value)) return undefined;
   return `${value}/${ipaddr.parse(value).kind() === "ipv4" ? 32 : 128}`;
 }
+
+const listed = <T>(type: string, one: (text: string) => T): Reader<readonly T[]> =>
+  reader(type, (value) => {
+    try {
+      return value
+        .split(/[\s,]+/)
+        .filter(Boolean)
+        .map(one);
+    } catch {
+      return undefined;
+    }
+  });
+
+export interface WitnessAddress {
+  readonly url: string;
+  readonly key: WitnessKey;
+}
+
+/** Witnesses, each as the prefix of its URL, `#` and its vkey. */
+export const witnesses: Reader<readonly WitnessAddress[]> = listed(
+  "witnesses as `https://witness.example/prefix#<vkey>`, with commas between",
+  (text) => {
+    const [, url = "", vkey = ""] = /^(https?:\/\/[^#]+)#(.+)$/.exec(text) ?? [];
+    return { url: new URL(url).href.replace(/\/+$/, ""), key: parseWitnessVkey(vkey, sha256) };
+  },
+);
+
+/** Keys of logs; the name of a key is the log's origin. */
+export const logKeys: Reader<readonly NoteKey[]> = listed("vkeys of logs, with commas between", (text) =>
+  parseVkey(text, sha256),
+);

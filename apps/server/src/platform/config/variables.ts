@@ -8,7 +8,16 @@ import * as read from "./readers.ts";
 export type Preset = "development" | "production";
 
 export interface Variable<T> {
-  readonly group: "Process" | "HTTP" | "Store" | "Secrets" | "Limits" | "Network" | "Log";
+  readonly group:
+    | "Process"
+    | "HTTP"
+    | "Store"
+    | "Secrets"
+    | "Limits"
+    | "Network"
+    | "Policy"
+    | "Log"
+    | "Alerts and SIEM";
   readonly reader: read.Reader<T>;
   /** The text that stands in when nothing is set; null where there is none. */
   readonly preset: Readonly<Record<Preset, string | null>>;
@@ -278,6 +287,12 @@ export const variables = {
       "Tools that may be used, as a connector (`slack`), an operation (`http.request`), or of one connection (`wms/*`, `wms/http.request`); empty: all. An entry `tenant_…=wms/*` is one tenant's own, and a tenant with entries of its own is held to those alone.",
   }),
 
+  OARS_POLICY_REPLAY_REQUIRED: always(read.yesOrNo, "false", {
+    group: "Policy",
+    description:
+      "Whether a draft must have been replayed over recent decisions before it takes the place of the policy in force. A tenant may say otherwise for itself.",
+  }),
+
   OARS_LOG_ORIGIN: sometimes(
     read.text("a name without spaces or `+`, such as `oars.example.com`", /^[^\s+]{1,200}$/),
     "the host of the public URL",
@@ -312,10 +327,60 @@ export const variables = {
         "The token for it. It must be allowed to make, read and rotate the keys `oars-*`, and to sign with them.",
     },
   ),
+  OARS_WITNESSES: always(read.witnesses, "", {
+    group: "Log",
+    description:
+      "Who is asked to cosign the log of logs (C2SP tlog-witness), each as the prefix of its URL, `#` and its vkey. Private addresses must be in `OARS_EGRESS_ALLOW`.",
+  }),
+  OARS_WITNESS_QUORUM: sometimes(read.whole(1, 64), "all of `OARS_WITNESSES`", {
+    group: "Log",
+    description: "How many cosignatures make a receipt witnessed.",
+  }),
+  OARS_WITNESS_LOGS: always(read.logKeys, "", {
+    group: "Log",
+    description:
+      "Logs that this server cosigns for others at `/witness/add-checkpoint`, by their vkeys; a log that changes its key is listed with both.",
+  }),
   OARS_LOG_PUBLIC: always(read.yesOrNo, "true", {
     group: "Log",
     description:
       "Whether anybody may read the logs' tiles and checkpoints below `/log/`. They hold hashes alone, but their growth shows how busy a tenant is.",
+  }),
+
+  OARS_SIEM_TARGETS: always(read.jsonObjects, "[]", {
+    group: "Alerts and SIEM",
+    secret: true,
+    description:
+      "Where security events of all tenants go: a JSON array of targets with `id`, `kind` and what the kind needs; see the guide to alerts and SIEM.",
+  }),
+  OARS_SIEM_WEBHOOK_URL: sometimes(read.secretAddress, "no such target", {
+    group: "Alerts and SIEM",
+    secret: true,
+    description: "A target `legacy_siem_webhook`: every security event is posted there.",
+  }),
+  OARS_SIEM_FILE_PATH: sometimes(read.text("a path"), "no such target", {
+    group: "Alerts and SIEM",
+    description: "A target `legacy_siem_file`: every security event is a line of this file.",
+  }),
+  OARS_SIEM_RETRY_INTERVAL_SECONDS: always(read.whole(1, 3600, "seconds"), "30", {
+    group: "Alerts and SIEM",
+    description:
+      "How long a delivery that failed waits the first time, to a target or a channel; twice as long each further time, up to 5 minutes.",
+  }),
+  OARS_SIEM_RETRY_MAX_ATTEMPTS: always(read.whole(1, 100), "8", {
+    group: "Alerts and SIEM",
+    description: "After so many attempts a delivery becomes a dead letter, which can be replayed.",
+  }),
+  OARS_ALERT_CHANNELS: always(read.jsonObjects, "[]", {
+    group: "Alerts and SIEM",
+    secret: true,
+    description:
+      "Channels that alerts of all tenants may go to: a JSON array with `id`, `kind` and what the kind needs; see the guide to alerts and SIEM.",
+  }),
+  OARS_ALERT_WEBHOOK_URL: sometimes(read.secretAddress, "no such channel", {
+    group: "Alerts and SIEM",
+    secret: true,
+    description: "A channel `legacy_alert_webhook`: alerts are posted there.",
   }),
 } as const;
 
@@ -342,6 +407,9 @@ export const retired: Readonly<Record<string, string>> = {
   CALIBER_API_KEYS: "API keys belong to principals now; issue one for each principal",
   OARS_VAULT_KEY: "one key protects all sealed data; set OARS_DATA_ENCRYPTION_KEY",
   OARS_API_TOKENS: "API keys belong to principals now; issue one for each principal",
+  OARS_SIEM_RETRY_AUTO_START: "deliveries are always tried again; pause a target to stop them",
+  OARS_SIEM_RETRY_QUEUE_PATH: "the queue is in the database",
+  OARS_SIEM_RETRY_MAX_QUEUE_SIZE: "the queue is in the database and loses nothing when it grows",
   OARS_RATE_LIMIT_RPM: "set OARS_RATE_LIMIT_MAX, which counts per OARS_RATE_LIMIT_WINDOW_MS",
   OARS_ALLOW_INSECURE_DEFAULTS: "production has no insecure mode; run with OARS_ENV=development instead",
 };

@@ -83,6 +83,16 @@ export const errorCatalogue = {
 
   EVENT_NOT_FOUND: spec(404, "never", "There is no such security event."),
 
+  TARGET_NOT_FOUND: spec(404, "never", "There is no delivery target {name}."),
+  TARGET_INVALID: spec(422, "never", "The delivery target is not valid; see `errors`."),
+  TARGET_OF_ENVIRONMENT: spec(
+    409,
+    "never",
+    "The delivery target {name} is the environment's; change it there, or choose another name.",
+  ),
+  DEAD_LETTER_NOT_FOUND: spec(404, "never", "There is no such dead letter."),
+  DEAD_LETTER_CLOSED: spec(409, "never", "The dead letter is {state} already."),
+
   NET_ADDRESS_FORBIDDEN: spec(422, "never", "{host} resolves to an address that is not allowed: {address}."),
   NET_EGRESS_FORBIDDEN: spec(
     422,
@@ -136,8 +146,25 @@ export const errorCatalogue = {
   POLICY_INVALID: spec(422, "never", "The policy bundle is not valid; see `errors`."),
   POLICY_CASES_FAILED: spec(422, "never", "The bundle's golden cases do not hold; see `errors`."),
   POLICY_ALREADY_PUBLISHED: spec(409, "never", "This policy bundle is the published one already."),
+  POLICY_NEVER_PUBLISHED: spec(409, "never", "There is no bundle to go back to: it was never in force."),
+  POLICY_NONE_IN_FORCE: spec(409, "never", "No policy bundle is in force; name one, or publish one."),
+  POLICY_REPLAY_REQUIRED: spec(
+    409,
+    "never",
+    "Replay this bundle first: POST /v1/policies/{id}/replays, and publish it once that has completed.",
+  ),
+  POLICY_REPLAY_NOT_FOUND: spec(404, "never", "There is no such replay."),
+  POLICY_REPLAYS_OPEN: spec(409, "safe", "Five replays are under way; wait for one to end."),
+  POLICY_TEMPLATE_NOT_FOUND: spec(404, "never", "The bundle in force has no template {name}."),
+  POLICY_GRANT_NOT_FOUND: spec(404, "never", "There is no such grant."),
+  POLICY_GRANT_INVALID: spec(422, "never", "The grant is not valid; see `errors`."),
 
   ACTION_NOT_FOUND: spec(404, "never", "There is no such action."),
+  ACTION_NOT_EXPLAINED: spec(
+    409,
+    "never",
+    "Nothing was kept of this action's decision that could be explained; name a policy bundle, or propose it again.",
+  ),
   ACTION_INVALID: spec(422, "never", "The action is not valid; see `errors`."),
   ACTION_STATE: spec(409, "never", "The action is {state}; this needs it to be {needed}."),
 
@@ -282,6 +309,24 @@ export const errorCatalogue = {
     "never",
     "The log has {size} leaves; ask for sizes up to that, the smaller one first.",
   ),
+
+  EVIDENCE_FRAMEWORK_UNKNOWN: spec(
+    422,
+    "never",
+    "There is no framework {framework} and no mapping of one; choose one of {known}, or map a control of it.",
+  ),
+  EVIDENCE_CONTROL_NOT_FOUND: spec(404, "never", "There is no mapping of control {control} of {framework}."),
+  EVIDENCE_NOT_FOUND: spec(404, "never", "There is no such evidence pack."),
+  EVIDENCE_NOT_READY: spec(409, "after", "The evidence pack is {state}; wait {seconds} s."),
+  EVIDENCE_FAILED: spec(409, "never", "The evidence pack could not be made: {reason} Ask for it again."),
+  EVIDENCE_SUBJECT_EMPTY: spec(422, "never", "There are no receipts of this run or action."),
+  EVIDENCE_SCHEDULE_NOT_FOUND: spec(404, "never", "No pack of {framework} is made each month."),
+  EVIDENCE_PACK_TOO_LARGE: spec(
+    422,
+    "never",
+    "The pack would be larger than an archive can be; ask for a shorter window or for a sample.",
+  ),
+  EVIDENCE_UNREADABLE: spec(422, "never", "The archive cannot be read: {reason}."),
 
   BLOB_NOT_FOUND: spec(404, "never", "The run has no payload {digest}."),
 

@@ -73,8 +73,6 @@ export interface ReceiptsDeps {
   /** Shared by the rooms of a process; made of the other parts when absent. */
   readonly signers?: Signers;
   readonly clock: Clock;
-  /** Names the controls that a receipt is evidence of, as `framework/control`, when it is written. */
-  readonly controlsOf?: (draft: ReceiptDraft) => readonly string[];
   /** Told when a receipt of a tenant became durable. */
   readonly onAdded?: (tenantId: string, type: ReceiptDraft["type"]) => void;
 }
@@ -119,7 +117,7 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
         sealDisclosures(draft, receiptId, texts, within),
       ]);
       into.add(insertReceipt, {
-        ...facetsOf(draft, deps.controlsOf?.(draft)),
+        ...facetsOf(draft),
         id: receiptId,
         jws: signed.jws,
         disclosures,
