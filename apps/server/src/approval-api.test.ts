@@ -168,7 +168,7 @@ describe("approvals over HTTP", () => {
       expect((await open(keys.ana ?? "")).json).toMatchObject({ id, mine: true });
       expect((await open("")).status).toBe(401);
       const stranger = await api.app.access.createTenant(api.app.admin, "Elsewhere");
-      expect((await open(stranger.apiKey)).json.code).toBe("APPROVAL_LINK_INVALID");
+      expect((await open(stranger.apiKey)).json.code).toBe("APPROVAL_LINK_NOT_FOUND");
     });
 
     it("that is damaged, made up or too old leads nowhere", async () => {
@@ -184,7 +184,7 @@ describe("approvals over HTTP", () => {
           "text/html; charset=utf-8",
         ]);
         const opened = await api.ask("POST", "/v1/approval-links/open", { token: bad });
-        expect(opened.json.code).toBe("APPROVAL_LINK_INVALID");
+        expect(opened.json.code).toBe("APPROVAL_LINK_NOT_FOUND");
       }
     });
   });

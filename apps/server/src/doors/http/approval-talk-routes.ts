@@ -95,7 +95,7 @@ export const approvalTalkRoutes: readonly ServiceRoute[] = [
     summary: "The page behind a link to an approval",
     description: "Shows nothing before the approver signs in, and changes nothing by being opened.",
     params: z.strictObject({ token: z.string().max(256) }),
-    notFound: "APPROVAL_LINK_INVALID",
+    notFound: "APPROVAL_LINK_NOT_FOUND",
     answer: { status: 200, type: "text/html; charset=utf-8" },
     handle: ({ approvalLinks }, { params, reply }) => {
       const good = leadsSomewhere(approvalLinks, params.token);
@@ -118,7 +118,7 @@ export const approvalTalkRoutes: readonly ServiceRoute[] = [
     answer: { status: 200, body: approvalDetail },
     handle: async ({ approvals, approvalLinks }, { caller, body }) => {
       const { tenantId, approvalId } = approvalLinks.open(body.token);
-      if (tenantId !== caller.tenantId) throw new OarsError("APPROVAL_LINK_INVALID");
+      if (tenantId !== caller.tenantId) throw new OarsError("APPROVAL_LINK_NOT_FOUND");
       return toDetail(await approvals.detail(caller, approvalId));
     },
   }),
