@@ -11,7 +11,6 @@ import {
   principalOf,
   resolve,
   stateOf,
-  tellEvent,
   toView,
 } from "./parts.ts";
 import * as store from "./store.ts";
@@ -58,13 +57,6 @@ export async function breakGlass(
         disclose: { reason: given.reason },
       },
     );
-    tellEvent(deps, set, {
-      tenantId,
-      type: "approval.break_glass",
-      approval,
-      actor: caller,
-      details: { reason: given.reason.slice(0, 300) },
-    });
     await store.writeOverride(tx, tenantId, id, override);
     await resolve(deps, tx, set, { tenantId, from: approval.state, after });
     deps.outbox.emit(set, {

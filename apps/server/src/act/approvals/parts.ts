@@ -3,21 +3,22 @@ import type { Factors } from "#act/factors";
 import type { Workflows } from "#act/workflows";
 import type { Caller } from "#platform/access";
 import type { Database, Tx, WriteSet } from "#platform/db";
-import type { EventType, SecurityEvents } from "#platform/events";
 import type { Outbox } from "#platform/jobs";
-import { formatId, type Json, OarsError } from "#platform/kernel";
+import { OarsError } from "#platform/kernel";
 import type { ReceiptDraft, Receipts } from "#sign/receipts";
 import { type Approval, type ApprovalState, approvalTransitions, needed, tally } from "./domain.ts";
 import { nextEscalation, opened, openTo, progressOf } from "./stages.ts";
 import * as store from "./store.ts";
+import { type ApprovalEvents, tellOf } from "./tell.ts";
 
 export interface ApprovalsDeps {
   readonly db: Database;
   readonly receipts: Pick<Receipts, "add">;
   readonly outbox: Pick<Outbox, "emit">;
+  /** Told of what becomes of approvals. */
+  readonly events: ApprovalEvents;
   readonly workflows: Pick<Workflows, "follow">;
   readonly factors: Pick<Factors, "prove" | "challenge">;
-  readonly events: Pick<SecurityEvents, "record">;
 }
 
 export type ApprovalReceipt = Extract<
@@ -40,39 +41,9 @@ export const principalOf = (
   auth: { method: caller.credential.kind, ...(factor ? { amr: [factor] } : {}) },
 });
 
-/** Tells of the approval as a security event, in the same commit. */
-export function tellEvent(
-  deps: Pick<ApprovalsDeps, "events">,
-  set: WriteSet,
-  told: {
-    readonly tenantId: string;
-    readonly type: EventType;
-    readonly approval: Approval;
-    readonly actor: Caller | null;
-    readonly details?: Readonly<Record<string, Json>>;
-  },
-): void {
-  const { tenantId, type, approval, actor, details = {} } = told;
-  const { tool, target, risk, environment } = approval.subject;
-  void deps.events.record(set, {
-    tenantId,
-    type,
-    actor,
-    target: { kind: "approval", id: formatId("approval", approval.id) },
-    details: {
-      tool,
-      resource: target.slice(0, 500),
-      risk,
-      environment,
-      action: formatId("action", approval.actionId),
-      ...details,
-    },
-  }); // nothing to wait for
-}
-
 /** Adds a receipt about the approval to the set. */
 export const addReceipt = async (
-  deps: Pick<ApprovalsDeps, "receipts">,
+  deps: Pick<ApprovalsDeps, "receipts" | "events">,
   set: WriteSet,
   about: {
     readonly tenantId: string;
@@ -99,6 +70,7 @@ export const addReceipt = async (
     },
     ...rest,
   };
+  tellOf(deps.events, set, about, more.principal);
   return deps.receipts.add(set, draft, within);
 };
 
@@ -114,9 +86,6 @@ export async function resolve(
   if (moved.length !== 1) throw new OarsError("APPROVAL_CLOSED", { state: from });
   const type = after.state === "expired" ? "approval.expired" : "approval.resolved";
   await addReceipt(deps, set, { tenantId, approval: after, type, within: tx });
-  const { state } = after;
-  if (state === "approved" || state === "rejected" || state === "expired")
-    tellEvent(deps, set, { tenantId, type: `approval.${state}`, approval: after, actor: null });
   deps.outbox.emit(set, {
     tenantId,
     topic: "approval.resolved",

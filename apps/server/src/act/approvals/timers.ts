@@ -2,7 +2,7 @@
 import { applyWrites, type Tx, WriteSet } from "#platform/db";
 import { formatId } from "#platform/kernel";
 import { type Approval, approvalTransitions } from "./domain.ts";
-import { type ApprovalsDeps, addReceipt, advance, resolve, stateOf, tellEvent } from "./parts.ts";
+import { type ApprovalsDeps, addReceipt, advance, resolve, stateOf } from "./parts.ts";
 import { escalated, openTo, progressOf } from "./stages.ts";
 import * as store from "./store.ts";
 
@@ -93,13 +93,6 @@ async function escalate(
         operation: { command: "stage.escalated", to: stage.name },
       },
     );
-    tellEvent(deps, set, {
-      tenantId,
-      type: stage.escalateTo.length > 0 ? "approval.escalated" : "approval.overdue",
-      approval,
-      actor: null,
-      details: { stage: stage.name, escalateTo: stage.escalateTo.map(shownToken), overdueSeconds },
-    });
     const payload = { approvalId: approval.id, actionId: approval.actionId, stage: stage.name };
     deps.outbox.emit(set, { tenantId, topic: "approval.escalated", payload });
     done.push({

@@ -12,7 +12,6 @@ import {
   isExcluded,
   principalOf,
   stateOf,
-  tellEvent,
   toView,
 } from "./parts.ts";
 import { accepts, anyone, byPrincipal, byRole } from "./seats.ts";
@@ -144,7 +143,5 @@ async function addVote(
     receiptDigest: receipt.digest,
   };
   await store.insertVote(tx, vote);
-  const details = { decision: cast.decision, factor };
-  tellEvent(deps, set, { tenantId, type: "approval.voted", approval, actor: caller, details });
   return { ...vote, principalName, at: approval.now };
 }
