@@ -15,6 +15,7 @@ const benches = {
   approval: "races for approvals between two servers; --rounds N",
   policy: "policy decisions in process",
   verify: "signing and verifying one receipt",
+  sign: "receipts and their log: rate, lag, growth to 10 M leaves, proofs, export; --quick",
 };
 
 const [name = "", ...rest] = process.argv.slice(2);

@@ -23,7 +23,7 @@ import { formatId, newId, sha256, systemClock } from "#platform/kernel";
 import { createDialer } from "#platform/net";
 import { createVault } from "#platform/vault";
 import { checkLogs, createHeads, createLog, type HeadsDeps } from "#sign/log";
-import { createReceipts, createSigners, installationId } from "#sign/receipts";
+import { createReceipts, createSigners, createSigningKeys, installationId } from "#sign/receipts";
 import { createWitnessing, type Witnessing } from "#sign/witness";
 import { startTestApi } from "./testing/api.ts";
 import { drivers, openTestDatabase, type TestDatabase } from "./testing/index.ts";
@@ -184,6 +184,45 @@ describe.each(drivers)("a witness on %s", (driver) => {
     expect((await ours.witnessing.prove(tenantId, receiptId, 1)).treeSize).toBe(1);
   });
 
+  it("[H2] changes its key like every log, and does not enter itself", async () => {
+    const keys = createSigningKeys({
+      db,
+      signers: ours.signers,
+      receipts: ours.receipts,
+      logged: ours.log.logged,
+      graceMs: 0,
+    });
+    await keys.rotate({ tenantId: installationId, use: "log", overlapMs: 60_000 });
+    const tenantId = newId();
+    const receiptId = await ours.add(tenantId);
+    await ours.log.sequenceNow(installationId);
+    expect((await ours.heads.sequence()).state).toBe("signed");
+    expect((await ours.heads.sequence()).state).toBe("empty");
+    const note = parseCheckpoint(await ours.log.checkpoint(installationId));
+    expect(note.note.signatures).toHaveLength(2);
+    expect((await ours.witnessing.prove(tenantId, receiptId, 0)).treeSize).toBe(1);
+    const found = (await checkLogs({ db })).find((log) => log.tenantId === installationId);
+    expect(found?.difference).toBeNull();
+  });
+
+  it("[D1] a change that is to be witnessed is, and says what was reached where it cannot be", async () => {
+    const tenantId = newId();
+    const receiptId = await ours.add(tenantId);
+    expect(await ours.witnessing.settle(tenantId, "witnessed")).toBe("witnessed");
+    expect((await ours.witnessing.prove(tenantId, receiptId, 1)).treeSize).toBe(1);
+    const alone = installation(db, "ours.example");
+    expect(await alone.witnessing.settle(tenantId, "witnessed")).toBe("sync"); // it asks nobody
+    expect(await ours.witnessing.settle(newId(), "sync")).toBe("sync"); // nothing to wait for
+    const stuck = newId();
+    await ours.add(stuck);
+    await db.system.query(sql`update log_tile set hashes = sha256('x') where tenant_id = ${stuck}`);
+    const set = new WriteSet();
+    const added = await ours.receipts.add(set, { tenantId: stuck, type: "run.started" });
+    await db.committer.commit(set);
+    expect(await ours.witnessing.settle(stuck, "sync")).toBe("async"); // its log cannot be signed
+    expect((await ours.receipts.find(stuck, added.receiptId)).id).toBe(added.receiptId);
+  });
+
   it("[I1] cosigns no fork, no smaller log and nothing unsigned, and says why", async () => {
     await ours.add(newId());
     await ours.witnessing.turn();
@@ -272,6 +311,16 @@ describe("the log of logs over HTTP", () => {
       crypto,
     );
     expect(verdict.ok).toBe(true);
+    const rotate = (prefer: string) => api.ask("POST", "/v1/keys/rotate", { use: "receipt" }, {}, { prefer });
+    const synced = await rotate("receipt=sync");
+    expect(synced.status).toBe(200);
+    expect(synced.headers.get("receipt-durability")).toBe("sync");
+    expect(synced.headers.get("preference-applied")).toBe("receipt=sync");
+    expect((await api.ask("GET", "/v1/log/status")).json).toMatchObject({ treeSize: 3, pending: 0 });
+    const unwitnessed = await rotate("wait=1, receipt=witnessed");
+    expect(unwitnessed.headers.get("receipt-durability")).toBe("sync");
+    expect(unwitnessed.headers.get("preference-applied")).toBeNull();
+    expect((await rotate("receipt=often")).headers.get("receipt-durability")).toBeNull();
     const asked = await api.ask("POST", "/witness/add-checkpoint", `old 0\n\n${text}`, { key: "" });
     expect([asked.status, asked.headers.get("content-type")]).toEqual([404, "text/plain; charset=utf-8"]);
     await api.close();

@@ -2,7 +2,7 @@ import type { Registry } from "prom-client";
 import type { Actions } from "#act/actions";
 import type { ApprovalLinks, Approvals } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
-import type { Connectors } from "#act/connectors";
+import type { Connectors, EgressRules } from "#act/connectors";
 import type { Factors } from "#act/factors";
 import type { Policy } from "#act/policy";
 import type { Rehearsals } from "#act/rehearsals";
@@ -50,11 +50,13 @@ export interface Services {
     | "issueToken"
   >;
   readonly secrets: Secrets;
+  readonly egress: Pick<EgressRules, "show" | "put">;
   readonly connectors: Omit<Connectors, "find" | "operation" | "operations" | "factSpecs" | "refreshDue">;
   readonly catalogue: Pick<Catalogue, "browse" | "find" | "reclassify" | "review" | "allowance" | "allow">;
   readonly policy: Pick<
     Policy,
     | "check"
+    | "warnings"
     | "createVersion"
     | "importRules"
     | "list"
@@ -88,7 +90,7 @@ export interface Services {
   readonly factors: Omit<Factors, "prove" | "purge">;
   readonly workflows: Omit<Workflows, "follow">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "keys" | "jwks" | "verifyRequest">;
-  readonly witnessing: Pick<Witnessing, "prove" | "trust" | "addCheckpoint" | "quorum">;
+  readonly witnessing: Pick<Witnessing, "prove" | "trust" | "addCheckpoint" | "quorum" | "settle">;
   readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
   readonly interop: Interop;
   readonly receiptLog: Pick<
