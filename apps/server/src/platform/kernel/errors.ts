@@ -78,6 +78,7 @@ export const errorCatalogue = {
     "never",
     "There is no secret named {name}; store it with PUT /v1/secrets/{name}.",
   ),
+  SECRET_ERASED: spec(410, "never", "These data of a person were erased."),
   SECRET_UNREADABLE: spec(500, "never", "Secret {name} cannot be decrypted with the configured key."),
   VAULT_KEY_INVALID: spec(500, "never", "The vault key must be 32 bytes in base64 or hex."),
 

@@ -11,6 +11,7 @@ import {
 import { createKeyRings } from "./key-rings.ts";
 import { createSecretCache } from "./secret-cache.ts";
 import { deleteSecretRow, findSealed, listSecretRows, putSecretRow } from "./store.ts";
+import { createSubjectKeys, isSubjectSealed } from "./subject-keys.ts";
 
 /** Seals and opens for one tenant without waiting, for hot paths. */
 export interface Sealer {
@@ -37,6 +38,17 @@ export interface Vault {
   open(tenantId: string, purpose: string, sealed: Uint8Array): Promise<Uint8Array>;
   /** The tenant's sealer; made on first use. Inside a transaction pass it, or the embedded database waits for itself. */
   sealer(tenantId: string, within?: Tx): Promise<Sealer>;
+  /**
+   * Seals for people, under their own keys: `open` reads it until `eraseSubject` has deleted the key of one of them, and
+   * throws SECRET_ERASED from then on. 1 to 16 subjects.
+   */
+  subjectSealer(
+    tenantId: string,
+    subjects: readonly string[],
+    within?: Tx,
+  ): Promise<Pick<Sealer, "tenantId" | "seal">>;
+  /** Deletes a person's key, in the caller's transaction. Answers its id, or undefined when there is none. */
+  eraseSubject(tx: Tx, tenantId: string, subject: string): Promise<string | undefined>;
 }
 
 export interface VaultDeps {
@@ -51,7 +63,18 @@ export function createVault(deps: VaultDeps): Vault {
   const rings = createKeyRings(deps);
   const values = createSecretCache();
 
+  const sealer = async (tenantId: string, within?: Tx): Promise<Sealer> => {
+    const ring = rings.cached(tenantId) ?? (await rings.get(tenantId, within));
+    return {
+      tenantId,
+      seal: (purpose, plain) => sealWith(ring, purpose, plain),
+      open: (purpose, sealed) => openWith(ring, purpose, sealed),
+    };
+  };
+  const people = createSubjectKeys({ db: deps.db, sealer });
+
   const open = async (tenantId: string, purpose: string, sealed: Uint8Array, name?: string) => {
+    if (isSubjectSealed(sealed)) return people.open(tenantId, purpose, sealed);
     const ring = await rings.get(tenantId);
     const known = ring.keys.has(keyNumberOf(sealed) ?? ring.current);
     return openWith(known ? ring : await rings.reload(tenantId), purpose, sealed, name);
@@ -82,13 +105,8 @@ export function createVault(deps: VaultDeps): Vault {
     },
     seal: async (tenantId, purpose, plain) => sealWith(await rings.get(tenantId), purpose, plain),
     open,
-    sealer: async (tenantId, within) => {
-      const ring = rings.cached(tenantId) ?? (await rings.get(tenantId, within));
-      return {
-        tenantId,
-        seal: (purpose, plain) => sealWith(ring, purpose, plain),
-        open: (purpose, sealed) => openWith(ring, purpose, sealed),
-      };
-    },
+    sealer,
+    subjectSealer: people.sealer,
+    eraseSubject: people.erase,
   };
 }
