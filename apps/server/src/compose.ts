@@ -4,6 +4,7 @@ import { type Approvals, createApprovals } from "#act/approvals";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
 import { createPolicy, type Policy } from "#act/policy";
+import { createPrivacy, type Privacy } from "#operate/privacy";
 import {
   builtInKinds,
   createEngine,
@@ -54,6 +55,7 @@ export interface Rooms {
   readonly receipts: Receipts;
   readonly log: Log;
   readonly interop: Interop;
+  readonly privacy: Privacy;
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
   readonly approvals: Approvals;
@@ -185,6 +187,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onState: (tool, state) => metrics.actions.with(tool, state).inc(),
   });
 
+  const privacy = createPrivacy({ db, vault, receipts, actions });
   const kinds = createStepKinds(stepKinds(connectors));
   const flows = createFlows({
     db,
@@ -280,6 +283,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     jobs: installationJobs({
       ...rooms,
       sweepInvariants,
+      privacy,
       retire: () => retire({ db, keep: config.retention, log }),
     }),
     onError,
@@ -298,6 +302,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     receipts,
     log: receiptLog,
     interop,
+    privacy,
     logFiles: { public: config.logPublic, baseUrl: origin },
     policy,
     approvals,
@@ -360,6 +365,7 @@ const installationJobs = (
   rooms: Background & {
     readonly sweepInvariants: () => Promise<number>;
     readonly retire: () => Promise<void>;
+    readonly privacy: Pick<Privacy, "applyRules" | "completeInterrupted">;
   },
 ): Job[] => [
   {
@@ -399,6 +405,19 @@ const installationJobs = (
     everyMs: 6 * 3_600_000,
     work: async () => {
       await openMonths(rooms.db);
+      return null;
+    },
+  },
+  {
+    name: "erasures",
+    everyMs: 60_000,
+    work: async () => soonIf((await rooms.privacy.completeInterrupted()) === 50),
+  },
+  {
+    name: "receipt-retention",
+    everyMs: 86_400_000,
+    work: async () => {
+      await rooms.privacy.applyRules();
       return null;
     },
   },

@@ -15,6 +15,8 @@ export const idPrefix = {
   approval: "apr",
   policy: "pol",
   receipt: "rct",
+  hold: "hld",
+  erasure: "ers",
   gate: "gat",
   signal: "sig",
   event: "evt",
@@ -47,6 +49,8 @@ export const actionId = typeId("action");
 export const approvalId = typeId("approval");
 export const policyId = typeId("policy");
 export const receiptId = typeId("receipt");
+export const holdId = typeId("hold");
+export const erasureId = typeId("erasure");
 export const gateId = typeId("gate");
 export const signalId = typeId("signal");
 export const securityEventId = typeId("event");

@@ -12,6 +12,7 @@ export * from "./log.ts";
 export * from "./page.ts";
 export * from "./policy.ts";
 export * from "./principal.ts";
+export * from "./privacy.ts";
 export * from "./problem.ts";
 export * from "./receipt.ts";
 export * from "./run.ts";

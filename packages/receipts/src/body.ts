@@ -26,6 +26,9 @@ export const receiptTypes = [
   "key.rotated",
   "log.checkpoint_witnessed",
   "privacy.erased",
+  "hold.placed",
+  "hold.released",
+  "retention.changed",
   "export.created",
   "breakglass.used",
 ] as const;

@@ -7,6 +7,7 @@ import { createGates } from "./gates.ts";
 import { createHealth } from "./health.ts";
 import { createLog } from "./log.ts";
 import { createPolicies } from "./policies.ts";
+import { createPrivacy } from "./privacy.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
 import { createScheduling } from "./scheduling.ts";
@@ -51,6 +52,7 @@ export function createClient(options: ClientOptions) {
     actions: createActions(transport),
     approvals: createApprovals(transport),
     receipts: createReceipts(transport),
+    privacy: createPrivacy(transport),
     trust: createTrust(transport),
     log: createLog(transport),
     securityEvents: createSecurityEvents(transport),

@@ -54,6 +54,7 @@ describe("the exports", () => {
         "actions: submit get list resolve wait",
         "approvals: list get decide",
         "receipts: list get export proof exportRun verify",
+        "privacy: holds placeHold releaseHold retention setRetention erasures erasure erase export",
         "trust: keys checkpoint",
         "log: checkpoint status inclusion consistency checkpointOf",
         "securityEvents: list get",

@@ -3,11 +3,12 @@ import type { Approvals } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
 import type { Connectors, OperationOutcome } from "#act/connectors";
 import type { Decision, Policy } from "#act/policy";
+import type { Caller } from "#platform/access";
 import { type CommitResult, type Database, WriteSet } from "#platform/db";
 import { type Clock, type Fault, newId } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
-import type { Receipts } from "#sign/receipts";
+import { type Receipts, subjectOf } from "#sign/receipts";
 import type { ActionState } from "./domain.ts";
 import { decideFor, notAllowed, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
@@ -139,7 +140,7 @@ async function toRow(
     environment: r.connection.environment,
     digest: r.digest,
     facts: JSON.stringify(r.shape.facts),
-    input: await deps.vault.seal(tenantId, `action.input:${made.actionId}`, toBytes(r.input)),
+    input: await sealFor(deps, p.caller, `action.input:${made.actionId}`, toBytes(r.input)),
     principal_id: p.caller.principalId,
     run_id: p.origin?.runId ?? null,
     step: p.origin?.step ?? null,
@@ -164,6 +165,18 @@ export const decisionOf = (d: Decision): store.StoredAction["decision"] & { poli
   message: d.message,
   policy: d.policy.version,
 });
+
+/** Under the key of the person for whom the action is, so that it can be erased with them. */
+export async function sealFor(
+  deps: Pick<ExecutionDeps, "vault">,
+  caller: Caller,
+  purpose: string,
+  plain: Uint8Array,
+): Promise<Uint8Array> {
+  const person = subjectOf({ id: caller.principalId, ownerId: caller.ownerId });
+  const sealer = await deps.vault.subjectSealer(caller.tenantId, [person]);
+  return sealer.seal(purpose, plain);
+}
 
 export const toBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value ?? null));
 
@@ -260,7 +273,7 @@ export async function settle(
     state,
     output:
       outcome.status === "completed"
-        ? await deps.vault.seal(recorded.tenantId, purpose, toBytes(outcome.output))
+        ? await sealFor(deps, recorded.caller, purpose, toBytes(outcome.output))
         : null,
     error: outcome.status === "completed" ? null : JSON.stringify(outcome.error),
     http: ("http" in outcome ? outcome.http : null) ?? null,

@@ -3,7 +3,7 @@ import type { Caller } from "#platform/access";
 import { requirePermission } from "#platform/access";
 import { applyWrites, type CommitResult, type Tx, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
-import { newId, OarsError, sha256 } from "#platform/kernel";
+import { isOarsError, newId, OarsError, sha256 } from "#platform/kernel";
 import {
   afterApproval,
   afterDeath,
@@ -22,6 +22,7 @@ import {
   type Proposed,
   perform,
   propose,
+  sealFor,
   settle,
 } from "./execution.ts";
 import type { Proposal } from "./proposal.ts";
@@ -195,8 +196,8 @@ async function toView(deps: ContinuationDeps, a: store.StoredAction): Promise<Ac
   const { executor: _executor, ...rest } = a;
   return {
     ...rest,
-    input: await openJson(deps, a, "input", a.input),
-    output: a.output ? await openJson(deps, a, "output", a.output) : null,
+    input: await openOrErased(deps, a, "input", a.input),
+    output: a.output ? await openOrErased(deps, a, "output", a.output) : null,
   };
 }
 
@@ -345,8 +346,9 @@ async function settleDoubt(
     state: outcome,
     output:
       told.status === "completed"
-        ? await deps.vault.seal(
-            action.tenantId,
+        ? await sealFor(
+            deps,
+            await deps.whoIs(action.tenantId, action.principalId),
             `action.output:${action.id}`,
             Buffer.from(JSON.stringify(told.output)),
           )
@@ -365,5 +367,21 @@ async function settleDoubt(
   }
   if (!(await deps.db.committer.commit(set)).ok) {
     throw new OarsError("ACTION_STATE", { state: "no longer in_doubt", needed: "in_doubt" });
+  }
+}
+
+/** What was erased with its person is shown as null. */
+async function openOrErased(
+  deps: ContinuationDeps,
+  a: store.StoredAction,
+  part: "input" | "output",
+  sealed: Uint8Array,
+): Promise<unknown> {
+  if (sealed.length === 0) return null;
+  try {
+    return await openJson(deps, a, part, sealed);
+  } catch (error) {
+    if (isOarsError(error) && error.code === "SECRET_ERASED") return null;
+    throw error;
   }
 }

@@ -23,7 +23,7 @@ import { idOf, idOrUndefined, shown, shownOrNull } from "./wire-id.ts";
 const byAction = z.strictObject({ id: actionId });
 const byApproval = z.strictObject({ id: approvalId });
 
-const toAction = ({ tenantId: _, timeoutMs: __, principalId, http, ...a }: ActionView) => ({
+export const toAction = ({ tenantId: _, timeoutMs: __, principalId, http, ...a }: ActionView) => ({
   ...a,
   id: shown("action", a.id),
   requestedBy: shown("principal", principalId),

@@ -8,6 +8,7 @@ import { gateRoutes } from "./gate-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
+import { privacyRoutes } from "./privacy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
 import { runCommandRoutes } from "./run-command-routes.ts";
 import { runGlanceRoutes } from "./run-glance-routes.ts";
@@ -35,6 +36,7 @@ export const routes: readonly ServiceRoute[] = [
   ...approvalRoutes,
   ...receiptRoutes,
   ...logRoutes,
+  ...privacyRoutes,
   ...trustRoutes,
   ...eventRoutes,
   ...webhookRoutes,

@@ -4,6 +4,7 @@ import type { Approvals } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
 import type { Connectors } from "#act/connectors";
 import type { Policy } from "#act/policy";
+import type { Privacy } from "#operate/privacy";
 import type { Scheduling } from "#orchestrate/engine";
 import type { Flows } from "#orchestrate/flows";
 import type { Runs } from "#orchestrate/runs";
@@ -52,6 +53,7 @@ export interface Services {
   readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verifyRequest">;
   readonly interop: Interop;
+  readonly privacy: Omit<Privacy, "applyRules" | "completeInterrupted">;
   readonly receiptLog: Pick<
     Log,
     "checkpoint" | "inclusion" | "tlogProof" | "exportRun" | "leaf" | "consistency" | "file" | "status"

@@ -28,7 +28,7 @@ describe("roles", () => {
   });
 
   it("an auditor reads and verifies, and changes nothing", () => {
-    for (const p of permissionsOf("auditor")) expect(p).toMatch(/:(read|verify)$/);
+    for (const p of permissionsOf("auditor")) expect(p).toMatch(/:(read|verify|disclose)$/);
   });
 
   it.each(["agent", "service", "member"])(

@@ -206,6 +206,16 @@ export const errorCatalogue = {
   RECEIPT_NOT_FOUND: spec(404, "never", "There is no such receipt."),
   RECEIPT_NOT_LOGGED: spec(409, "after", "The receipt is not in the log yet; wait {seconds} s."),
 
+  PRIVACY_HELD: spec(409, "never", "A legal hold keeps these data; they can be erased once it is released."),
+  PRIVACY_SUBJECT_BUSY: spec(
+    409,
+    "never",
+    "{count} actions or runs of this person are under way; end them first.",
+  ),
+  PRIVACY_HOLD_NOT_FOUND: spec(404, "never", "There is no such hold."),
+  PRIVACY_HOLD_RELEASED: spec(409, "never", "The hold was released already."),
+  PRIVACY_ERASURE_NOT_FOUND: spec(404, "never", "There is no such erasure."),
+
   LOG_FILE_NOT_FOUND: spec(404, "never", "The log has no such file."),
   LOG_ENTRIES_RETIRED: spec(
     410,

@@ -22,6 +22,8 @@ export const idPrefixes = {
   vote: "vot",
   policy: "pol",
   receipt: "rct",
+  hold: "hld",
+  erasure: "ers",
   worker: "wrk",
   webhook: "whk",
   delivery: "dlv",

@@ -103,7 +103,7 @@ export function createSubjectKeys(deps: SubjectKeysDeps): SubjectKeys {
   const keysOf = (tenantId: string, ids: readonly string[]): Promise<SubjectKey[]> => {
     const name = nameOf(tenantId, ids);
     const running = opening.get(name);
-    if (running) return running;
+    if (running !== undefined) return running;
     const started = deps.db
       .read(tenantId, (db) => readById(db, tenantId, ids))
       .then((rows) => unseal(tenantId, rows))

@@ -1,4 +1,4 @@
-export { openDisclosures } from "./disclosures.ts";
+export { openDisclosures, subjectOf } from "./disclosures.ts";
 export type {
   ListFilter,
   ListPage,
@@ -10,7 +10,15 @@ export type {
 } from "./domain.ts";
 export type { DraftPrincipal, ReceiptDraft } from "./draft.ts";
 export { countPendingOf, listEntries } from "./entries.ts";
-export { type ReceiptRetirement, retireReceipts } from "./retention.ts";
+export {
+  clearDisclosuresOf,
+  type HeldReceipts,
+  type ReceiptClass,
+  type ReceiptRetirement,
+  retireBodies,
+  retireDisclosures,
+  retireReceipts,
+} from "./retention.ts";
 export { type Added, createReceipts, type Receipts, type ReceiptsDeps } from "./service.ts";
 export { createSigners, type Signer, type Signers, type SignersDeps, type TenantSigners } from "./signers.ts";
 export {
