@@ -4,10 +4,12 @@ import type { CommandHost } from "./command.ts";
 import { addAction } from "./commands/action.ts";
 import { addApproval } from "./commands/approval.ts";
 import { addConnection } from "./commands/connection.ts";
+import { addEvidence } from "./commands/evidence.ts";
 import { addFlow } from "./commands/flow.ts";
 import { addGate } from "./commands/gate.ts";
 import { addHealth } from "./commands/health.ts";
 import { addJob } from "./commands/job.ts";
+import { addKey } from "./commands/key.ts";
 import { addLog } from "./commands/log.ts";
 import { addLogin } from "./commands/login.ts";
 import { addPolicy } from "./commands/policy.ts";
@@ -51,7 +53,9 @@ export function createProgram(host: CommandHost): Command {
     addReceipts,
     addPrivacy,
     addLog,
+    addKey,
     addVerify,
+    addEvidence,
     addPrincipal,
     addJob,
     addScheduling,

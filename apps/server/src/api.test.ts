@@ -195,7 +195,7 @@ describe.each(drivers)("the API on %s", (driver) => {
     );
     expect(put.json).toMatchObject({ name: "wms", config, risk: 10, environment: "production" });
     const shown = await ask("GET", "/v1/connections/:name", undefined, { name: "wms" });
-    expect(shown.json).toEqual(put.json);
+    expect(shown.json).toMatchObject({ ...put.json, credential: null, circuit: { state: "closed" } });
     expect((await ask("GET", "/v1/connections")).json.items).toEqual([put.json]);
     const wrong = await ask(
       "PUT",
@@ -452,7 +452,11 @@ describe.each(drivers)("the API on %s", (driver) => {
       tenantId: unknown,
       key: "",
     });
-    expect(none.json).toMatchObject({ status: 404, code: "TENANT_NOT_FOUND" });
+    expect([none.status, none.json.tenantId, none.json.items]).toEqual([200, unknown, []]);
+    const jwksOf = (tenantId: string) =>
+      ask("GET", "/t/:tenantId/jwks.json", undefined, { tenantId, key: "" });
+    expect((await jwksOf(tenant)).json).toEqual(jwks.json);
+    expect((await jwksOf(unknown)).json).toEqual({ keys: [] });
     expect(await count()).toBe(before);
   });
 
@@ -504,6 +508,8 @@ describe.each(drivers)("the API on %s", (driver) => {
       "GET /health/ready",
       "GET /log/{log}/{path}",
       "GET /metrics",
+      "GET /t/{tenantId}/jwks.json",
+      "GET /v1/oauth/callback",
       "GET /v1/schemas/flow.json",
       "GET /v1/trust/tenants/{tenantId}/keys",
       "POST /api/webhook/{slug}",

@@ -1,9 +1,9 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
-import { type Approvals, createApprovals } from "#act/approvals";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors } from "#act/connectors";
-import { createPolicy, type Policy } from "#act/policy";
+import type { Policy } from "#act/policy";
+import type { Rehearsals } from "#act/rehearsals";
 import { createPrivacy, type Privacy } from "#operate/privacy";
 import {
   builtInKinds,
@@ -41,24 +41,20 @@ import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import { createVault, type Vault } from "#platform/vault";
-import type { Interop } from "#sign/interop";
-import { createLog, type Log } from "#sign/log";
-import { createReceipts, type Receipts } from "#sign/receipts";
-import { composeInterop } from "./compose-interop.ts";
+import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
+import { composeOperate, type Operate } from "./compose-operate.ts";
+import { composePolicy, composeRehearsals } from "./compose-policy.ts";
+import { composeSign, type SignRooms } from "./compose-sign.ts";
 import { retire } from "./retention.ts";
 
-export interface Rooms {
+export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly db: Database;
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
-  readonly receipts: Receipts;
-  readonly log: Log;
-  readonly interop: Interop;
   readonly privacy: Privacy;
-  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly policy: Policy;
-  readonly approvals: Approvals;
+  readonly rehearsals: Rehearsals;
   readonly connectors: Connectors;
   readonly catalogue: Catalogue;
   readonly actions: Actions;
@@ -110,7 +106,6 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const db =
     options.db ?? (await openStore(options, workerId, (error) => onError(error, "database connection")));
   const clock = systemClock;
-  const origin = config.http.publicUrl;
   const blobs = createBlobs({ db });
   const events = createSecurityEvents({ db, onError });
   const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
@@ -122,51 +117,43 @@ export async function compose(options: ComposeOptions): Promise<App> {
     fault,
     onError: (error, event) => onError(error, `event ${event.topic}`),
   });
-  const { logOrigin } = config;
-  const receiptLog = createLog({
-    db,
-    vault,
-    origin,
-    logOrigin,
-    clock,
-    log,
-    onRefused: (logs) => metrics.logRefused.set(logs),
-  });
-  const receipts = createReceipts({
-    db,
-    vault,
-    origin,
-    logOrigin,
-    clock,
-    onAdded: (tenantId, type) => {
-      receiptLog.wake(tenantId);
-      metrics.receipts.with(type).inc();
-    },
-  });
-  const interop = composeInterop({ db, vault, origin, logOrigin, receipts, log: receiptLog });
   const dialer = createDialer({
     allow: config.egressAllow,
     maxResponseBytes: 10 * 1024 * 1024,
     connectTimeoutMs: 5_000,
     egress: config.egressHosts,
   });
+  const sign = composeSign({ db, vault, config, clock, dialer, events, outbox, telemetry });
+  const { receipts } = sign;
 
   const connectors: Connectors = createConnectors({
     db,
     vault,
     dialer,
+    receipts,
     events,
+    origin: config.http.publicUrl,
+    fault,
+    breaker: config.breaker,
+    usedBy: (tenantId, name) => flows.usersOf(tenantId, name),
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
-  const policy = createPolicy({
-    db,
-    receipts,
-    events,
-    clock,
-    facts: (tenantId) => connectors.factSpecs(tenantId),
+  const policy: Policy = composePolicy({
+    ...{ db, receipts, events, clock, connectors, access },
+    mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
   });
-  const approvals = createApprovals({ db, receipts, outbox });
+  const approvalWing = composeApprovals({
+    db,
+    vault,
+    receipts,
+    outbox,
+    clock,
+    publicUrl: config.http.publicUrl,
+    secret: keys.dataEncryption.reveal(),
+    loadAction: (tenantId, id) => actions.load(tenantId, id),
+  });
+  const { approvals } = approvalWing;
   const actions = createActions({
     db,
     clock,
@@ -188,6 +175,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
   });
 
   const privacy = createPrivacy({ db, vault, receipts, actions });
+  const rehearsals = composeRehearsals({
+    ...{ db, vault, policy, receipts, clock, connectors, catalogue, access, onError },
+    replayRequired: config.policyReplayRequired,
+  });
+
   const kinds = createStepKinds(stepKinds(connectors));
   const flows = createFlows({
     db,
@@ -233,6 +225,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
+  const operate = composeOperate({ config, db, vault, dialer, events, metrics, workerId, onError });
   const scheduling = createScheduling({
     db,
     assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
@@ -265,7 +258,19 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(outbox.onDeath);
   workers.onDeath(actions.onDeath);
   workers.onDeath(engine.onDeath);
-  const rooms = { db, approvals, idempotency, outbox, receipts, engine, actions, pressure };
+  workers.onDeath(operate.delivery.onDeath);
+  const rooms = {
+    db,
+    connectors,
+    ...approvalWing,
+    idempotency,
+    outbox,
+    receipts,
+    engine,
+    actions,
+    rehearsals,
+    pressure,
+  };
   const sweepInvariants = createInvariantSweep({
     db,
     outbox,
@@ -280,17 +285,21 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const scheduler = createScheduler({
     db,
     workerId,
-    jobs: installationJobs({
-      ...rooms,
-      sweepInvariants,
-      privacy,
-      retire: () => retire({ db, keep: config.retention, log }),
-    }),
+    jobs: [
+      ...installationJobs({
+        ...rooms,
+        sweepInvariants,
+        privacy,
+        retire: () => retire({ db, keep: config.retention, log }),
+      }),
+      ...sign.jobs,
+      ...operate.jobs,
+    ],
     onError,
     onRun: (job, failed) => metrics.jobs.with(job, failed ? "failed" : "completed").inc(),
   });
   workers.onDeath(scheduler.onDeath);
-  const background = processWork(rooms, metrics).map(({ name, ...work }) =>
+  const background = [...processWork(rooms, metrics), ...operate.work].map(({ name, ...work }) =>
     createTicker({ ...work, onError: (error) => onError(error, name) }),
   );
 
@@ -300,12 +309,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
     access,
     idempotency,
     receipts,
-    log: receiptLog,
-    interop,
+    log: sign.log,
+    evidence: sign.evidence,
+    interop: sign.interop,
     privacy,
-    logFiles: { public: config.logPublic, baseUrl: origin },
+    logFiles: sign.logFiles,
+    signingKeys: sign.signingKeys,
     policy,
-    approvals,
+    rehearsals,
+    ...approvalWing,
     connectors,
     catalogue,
     actions,
@@ -318,16 +330,18 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduling,
     blobs,
     events,
+    delivery: operate.delivery,
     dialer,
     pressure,
     start: async ({ worker } = { worker: true }) => {
       await workers.start();
-      receiptLog.start();
+      await sign.start();
       await triggers.start();
       await engine.start({ worker });
       if (!worker) return;
       await outbox.start();
       await events.start();
+      await operate.delivery.start();
       await scheduler.start();
       for (const ticker of background) ticker.start();
     },
@@ -336,11 +350,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await engine.quiesce();
       await Promise.all([scheduler.stop(), ...background.map((ticker) => ticker.stop())]);
       await events.stop();
+      await operate.delivery.stop();
+      await sign.evidence.stop();
       await outbox.stop(); // first: a process that stops takes nothing over, least of all from itself
       await Promise.all([engine.stop(config.shutdownTimeoutMs), actions.stop(config.shutdownTimeoutMs)]);
       await triggers.stop();
+      await rehearsals.stop();
+      await policy.close();
       await workers.stop();
-      await receiptLog.stop();
+      await sign.stop();
       await access.close();
       await events.close();
       await dialer.close();
@@ -350,12 +368,22 @@ export async function compose(options: ComposeOptions): Promise<App> {
 }
 
 /** Tables whose rows come and go, and tables whose rows change while work is under way. */
-const queues = ["outbox", "receipt_pending", "wait", "worker", "idempotency"];
+const queues = ["outbox", "delivery", "receipt_pending", "wait", "worker", "idempotency"];
 const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", "log_tile", "blob"];
 
 type Background = Pick<
   Rooms,
-  "db" | "approvals" | "idempotency" | "outbox" | "receipts" | "engine" | "actions" | "pressure"
+  | "db"
+  | "connectors"
+  | "approvals"
+  | "factors"
+  | "idempotency"
+  | "outbox"
+  | "receipts"
+  | "engine"
+  | "actions"
+  | "rehearsals"
+  | "pressure"
 >;
 
 const soonIf = (more: boolean): number | null => (more ? 0 : null);
@@ -368,19 +396,16 @@ const installationJobs = (
     readonly privacy: Pick<Privacy, "applyRules" | "completeInterrupted">;
   },
 ): Job[] => [
-  {
-    name: "approval-expiry",
-    everyMs: 10_000,
-    work: async () => {
-      const next = await rooms.approvals.nextExpiry();
-      if (next === null || next > 0) return next;
-      return soonIf((await rooms.approvals.expireDue(100)) > 0);
-    },
-  },
+  ...approvalJobs(rooms),
   {
     name: "lost-executions",
     everyMs: 60_000,
     work: async () => soonIf((await rooms.actions.sweep(100)) === 100),
+  },
+  {
+    name: "policy-replays",
+    everyMs: 60_000,
+    work: async () => soonIf(await rooms.rehearsals.work()),
   },
   {
     name: "run-invariants",
@@ -389,6 +414,11 @@ const installationJobs = (
       await rooms.sweepInvariants();
       return null;
     },
+  },
+  {
+    name: "connection-credentials",
+    everyMs: 30_000,
+    work: () => rooms.connectors.refreshDue(),
   },
   {
     name: "idempotency-keys",

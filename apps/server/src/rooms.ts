@@ -11,18 +11,22 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
   {
     act: [
       "connector-kit",
+      "connector-auth",
       "connectors-web",
       "connectors-wire",
       "connectors",
       "catalogue",
       "policy",
+      "workflows",
+      "factors",
       "approvals",
       "actions",
+      "rehearsals",
     ],
     remember: ["memory", "recall", "coordination"],
   },
   { orchestrate: ["flows", "transforms", "engine", "runs", "triggers", "agents"] },
-  { operate: ["alerts", "health", "backup", "privacy", "customization"] },
+  { operate: ["delivery", "alerts", "health", "backup", "privacy", "customization"] },
   { doors: ["http", "mcp", "a2a", "live"] },
 ];
 

@@ -6,6 +6,8 @@ import type { Caller } from "#platform/access";
 import { migrationsDir, type Sql, sql, WriteSet } from "#platform/db";
 import { formatId, newId } from "#platform/kernel";
 import { drivers } from "#testing";
+import { furnishApprovals } from "./testing/furnish-approvals.ts";
+import { furnishConnections } from "./testing/furnish-connections.ts";
 import { openStage, type Stage } from "./testing/stage.ts";
 import { until } from "./testing/until.ts";
 
@@ -52,6 +54,16 @@ async function furnishRun(app: Stage["app"], tenantId: string, runId: string): P
   await app.db.committer.commit(set);
 }
 
+/** A pack of evidence, tags, a schedule. */
+async function furnishEvidence({ evidence }: Stage["app"], admin: Caller): Promise<string> {
+  const window = { from: new Date(0), to: new Date(Date.now() + 60_000) };
+  await evidence.schedules.set(admin, "soc2");
+  await evidence.coverage(admin, { framework: "soc2", ...window });
+  const { id } = await evidence.packs.create(admin, { frameworks: ["soc2"], ...window });
+  await until("the pack", async () => (await evidence.packs.find(admin, id)).state === "ready");
+  return id;
+}
+
 describe.each(drivers)("tenants on %s", (driver) => {
   let stage: Stage;
   let tables: string[];
@@ -62,9 +74,12 @@ describe.each(drivers)("tenants on %s", (driver) => {
     approval: "",
     receipt: "",
     policy: "",
+    grant: "",
+    replay: "",
     principal: "",
     key: "",
     flowHash: "",
+    pack: "",
   };
   const secrets = { a: "the secret of tenant A, long", b: "the secret of tenant B, long" };
 
@@ -119,12 +134,18 @@ describe.each(drivers)("tenants on %s", (driver) => {
     const [receipt] = (await app.receipts.list(admin.tenantId, { runId: id }, { limit: 1 })).items;
     const [policy] = await app.policy.list(admin);
     const key = await app.access.issueKey(admin, admin.principalId);
+    const grant = newId();
+    await app.db.system.query(sql`insert into policy_grant (tenant_id, id, template, created_by)
+      values (${admin.tenantId}, ${grant}, 'none', ${admin.principalId})`);
+    const replay = await app.rehearsals.replay(admin, policy?.id ?? "", { days: null, most: 10 });
     Object.assign(ids, {
       run: id,
       action: action?.id,
       approval: action?.approvalId,
       receipt: receipt?.id,
       policy: policy?.id,
+      grant,
+      replay: replay.id,
       principal: stage.approver.principalId,
       key: key.id,
       flowHash: (await app.flows.resolve(admin.tenantId, "guarded")).hash,
@@ -136,10 +157,13 @@ describe.each(drivers)("tenants on %s", (driver) => {
       input: { method: "POST", path: "/x", body: { hold: true } },
     });
     await app.approvals.decide(stage.approver, done.approvalId ?? "", { decision: "approve", reason: "" });
+    await furnishApprovals(app, admin, [stage.approver, stage.approver2], done.approvalId ?? "");
+    await furnishConnections(app, admin);
     await app.scheduling.put(admin, { weight: 2 });
     await app.catalogue.allow(admin, ["*"]);
     await app.idempotency.reserve(admin.tenantId, admin.principalId, "POST /v1/x", newId(), "f");
     await furnishRun(app, admin.tenantId, id);
+    ids.pack = await furnishEvidence(app, admin);
     await app.outbox.stop(); // so that its next row stays
     await app.log.stop();
     const set = new WriteSet();
@@ -246,6 +270,10 @@ describe.each(drivers)("tenants on %s", (driver) => {
     };
     type Case = readonly [string, keyof typeof ids, (s: Stage["app"], id: string) => unknown];
     const cases: readonly Case[] = [
+      ["evidence.packs.find", "pack", (s, id) => s.evidence.packs.find(b, id)],
+      ["evidence.packs.download", "pack", (s, id) => s.evidence.packs.download(b, id)],
+      ["evidence.packs.verifyStored", "pack", (s, id) => s.evidence.packs.verifyStored(b, id)],
+      ["evidence.packs.create", "run", (s, id) => s.evidence.packs.create(b, { frameworks: [], runId: id })],
       ["runs.find", "run", (s, id) => s.runs.find(b, id)],
       ["runs.abort", "run", (s, id) => s.runs.abort(b, id, "x")],
       ["runs.pause", "run", (s, id) => s.runs.pause(b, id, "because")],
@@ -272,6 +300,23 @@ describe.each(drivers)("tenants on %s", (driver) => {
       ["actions.load", "action", (s, id) => s.actions.load(b.tenantId, id)],
       ["actions.list by run", "run", (s, runId) => s.actions.list(b, { runId, limit: 10 })],
       ["approvals.find", "approval", (s, id) => s.approvals.find(b, id)],
+      ["approvals.detail", "approval", (s, id) => s.approvals.detail(b, id)],
+      ["approvals.challenge", "approval", (s, id) => s.approvals.challenge(b, id, "approve")],
+      ["approvals.breakGlass", "approval", (s, id) => s.approvals.breakGlass(b, id, { reason: "because" })],
+      [
+        "approvals.review",
+        "approval",
+        (s, id) => s.approvals.review(b, id, { verdict: "justified", comment: "" }),
+      ],
+      ["approvals.comment", "approval", (s, id) => s.approvals.comment(b, id, "x")],
+      ["approvals.comments", "approval", (s, id) => s.approvals.comments(b, id, { after: null, limit: 5 })],
+      [
+        "approvals.delegate",
+        "principal",
+        (s, toId) => s.approvals.delegate(b, { toId, endsAt: new Date(Date.now() + 60_000), reason: "x" }),
+      ],
+      ["factors.list", "principal", (s, id) => s.factors.list(b, id)],
+      ["factors.reset", "principal", (s, id) => s.factors.reset(b, id)],
       ["approvals.decide", "approval", (s, id) => s.approvals.decide(b, id, vote)],
       ["approvals.load", "approval", (s, id) => s.approvals.load(b.tenantId, id)],
       ["approvals.expire", "approval", (s, id) => s.approvals.expire(b.tenantId, id)],
@@ -283,6 +328,13 @@ describe.each(drivers)("tenants on %s", (driver) => {
       ["log.tlogProof", "receipt", (s, id) => s.log.tlogProof(b.tenantId, id)],
       ["policy.find", "policy", (s, id) => s.policy.find(b, id)],
       ["policy.publish", "policy", (s, id) => s.policy.publish(b, id)],
+      ["policy.rollback", "policy", (s, id) => s.policy.rollback(b, id)],
+      ["policy.diff", "policy", (s, id) => s.policy.diff(b, id)],
+      ["policy.setShadow", "policy", (s, id) => s.policy.setShadow(b, id)],
+      ["policy.revokeGrant", "grant", (s, id) => s.policy.revokeGrant(b, id)],
+      ["rehearsals.replay", "policy", (s, id) => s.rehearsals.replay(b, id, { days: null, most: 1 })],
+      ["rehearsals.findReplay", "replay", (s, id) => s.rehearsals.findReplay(b, id)],
+      ["rehearsals.explain", "action", (s, id) => s.rehearsals.explain(b, id)],
       ["flows.compiled", "flowHash", (s, hash) => s.flows.compiled(b.tenantId, `${hash}`)],
       ["access.findPrincipal", "principal", (s, id) => s.access.findPrincipal(b, id)],
       [
@@ -327,7 +379,7 @@ describe.each(drivers)("tenants on %s", (driver) => {
       expect(await app.actions.list(b, page)).toEqual([]);
       expect(await app.approvals.list(b, page)).toEqual([]);
       const receipts = await app.receipts.list(b.tenantId, {}, page);
-      expect(receipts.items.map((r) => r.type)).toEqual(["policy.published"]);
+      expect(receipts.items.map((r) => r.type)).toEqual(["policy.published", "tool.definition_changed"]);
       expect((await app.access.listPrincipals(b, page)).items.map((p) => p.id)).toEqual([b.principalId]);
       expect((await app.connectors.list(b)).map((c) => c.tenantId)).toEqual([b.tenantId]);
       expect((await app.triggers.list(b)).map((w) => w.tenantId)).toEqual([b.tenantId]);

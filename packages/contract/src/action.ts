@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { canonicalAction } from "./action-alias.ts";
-import { actionId, approvalId, principalId, runId, tenantId } from "./id.ts";
+import { actionId, approvalId, policyId, principalId, runId, tenantId } from "./id.ts";
 import { pageQuery } from "./page.ts";
 import { digest, instant, json, jsonObject, reason, resourceName, stepError } from "./scalar.ts";
 
@@ -18,6 +18,18 @@ export const actionState = z.enum([
   "expired",
   "cancelled",
 ]);
+
+/** What the candidate beside the policy in force said; it changed nothing. */
+export const shadowVerdict = z
+  .object({
+    policyId,
+    version: z.int(),
+    effect: z.string(),
+    reasons: z.array(z.string()),
+    errors: z.array(z.string()).optional(),
+    differs: z.boolean().optional(),
+  })
+  .meta({ id: "ShadowVerdict" });
 
 const text = z.string().trim().min(1).max(200);
 
@@ -136,7 +148,13 @@ export const action = z
     runId: runId.nullable(),
     step: z.string().nullable(),
     approvalId: approvalId.nullable(),
-    decision: z.object({ effect: z.string(), reasons: z.array(z.string()), message: z.string() }),
+    decision: z.object({
+      effect: z.string(),
+      reasons: z.array(z.string()),
+      message: z.string(),
+      policy: z.string().nullable().optional().meta({ description: "Version of the bundle that decided." }),
+      shadow: shadowVerdict.optional(),
+    }),
     attempt: z.int(),
     idempotent: z.boolean(),
     effectKey: z.string().meta({ description: "The Idempotency-Key that the outside system was sent." }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { connectionId } from "./id.ts";
+import { connectionId, principalId } from "./id.ts";
+import { pageOf } from "./page.ts";
 import { instant, jsonObject } from "./scalar.ts";
 
 /** Facts that policy may read about a connection. Numbers are whole: policy knows no fractions. */
@@ -40,10 +41,74 @@ export const connection = z
     facts: z.record(z.string(), factValue),
     emulate: z.boolean(),
     revision: z.int().meta({ description: "Counts from 1, up by one with every put." }),
+    etag: z.string().meta({ description: "For If-Match, between quotes." }),
     createdAt: instant,
     updatedAt: instant,
   })
   .meta({ id: "Connection" });
+
+/** How the credential stands that a connection obtained for itself, and whether calls go out. Never the credential. */
+export const connectionDetail = connection
+  .extend({
+    credential: z
+      .object({
+        kind: z.enum(["token", "cookies"]),
+        state: z.enum(["none", "valid", "expired", "failing", "authorization_needed"]),
+        validUntil: instant.nullable(),
+        lastRefreshAt: instant.nullable(),
+        lastErrorCode: z.string().nullable(),
+        lastErrorAt: instant.nullable(),
+        nextAttemptAt: instant.nullable(),
+      })
+      .nullable()
+      .meta({ description: "Null: the connection obtains none." }),
+    circuit: z
+      .object({
+        state: z.enum(["closed", "open", "half_open"]),
+        failures: z.int().meta({ description: "In a row." }),
+        lastCode: z.string().nullable(),
+        retryMs: z.int().meta({ description: "Until the next call goes out." }),
+      })
+      .meta({ description: "As the process sees it that answers." }),
+  })
+  .meta({ id: "ConnectionDetail" });
+
+export const connectionVersion = z
+  .object({
+    revision: z.int(),
+    change: z.enum(["put", "deleted"]),
+    definition: jsonObject.meta({ description: "As it was put." }),
+    changedBy: principalId,
+    changedAt: instant,
+  })
+  .meta({ id: "ConnectionVersion" });
+
+export const connectionVersionList = pageOf(connectionVersion);
+
+export const connectionAuthorization = z
+  .object({
+    url: z.string().meta({ description: "For the person's browser." }),
+    expiresAt: instant,
+  })
+  .meta({ id: "ConnectionAuthorization" });
+
+/** What an authorization server sent the person back with. */
+export const authorizationAnswer = z
+  .strictObject({
+    state: z.string().min(1).max(200),
+    code: z.string().min(1).max(4_000).optional(),
+    error: z.string().max(200).optional(),
+    iss: z.string().max(2_000).optional(),
+  })
+  .meta({ id: "AuthorizationAnswer" });
+
+export const connectionAuthorized = z.object({ connection: z.string() }).meta({ id: "ConnectionAuthorized" });
+
+export type ConnectionDetail = z.infer<typeof connectionDetail>;
+export type ConnectionVersion = z.infer<typeof connectionVersion>;
+export type ConnectionAuthorization = z.infer<typeof connectionAuthorization>;
+export type AuthorizationAnswer = z.input<typeof authorizationAnswer>;
+export type ConnectionAuthorized = z.infer<typeof connectionAuthorized>;
 
 export const connectionList = z.object({ items: z.array(connection) });
 

@@ -14,11 +14,19 @@ export const idPrefix = {
   action: "act",
   approval: "apr",
   policy: "pol",
+  grant: "gnt",
+  replay: "rpl",
   receipt: "rct",
   hold: "hld",
   erasure: "ers",
+  evidence: "evd",
+  control: "ctl",
   gate: "gat",
   signal: "sig",
+  comment: "cmt",
+  delegation: "dlg",
+  factor: "fac",
+  challenge: "chl",
   event: "evt",
   alert: "alr",
   target: "tgt",
@@ -48,11 +56,19 @@ export const runId = typeId("run");
 export const actionId = typeId("action");
 export const approvalId = typeId("approval");
 export const policyId = typeId("policy");
+export const grantId = typeId("grant");
+export const replayId = typeId("replay");
 export const receiptId = typeId("receipt");
 export const holdId = typeId("hold");
 export const erasureId = typeId("erasure");
+export const evidenceId = typeId("evidence");
+export const controlMappingId = typeId("control");
 export const gateId = typeId("gate");
 export const signalId = typeId("signal");
+export const commentId = typeId("comment");
+export const delegationId = typeId("delegation");
+export const factorId = typeId("factor");
+export const challengeId = typeId("challenge");
 export const securityEventId = typeId("event");
 export const alertId = typeId("alert");
 export const targetId = typeId("target");
@@ -67,9 +83,17 @@ export type RunId = z.infer<typeof runId>;
 export type ActionId = z.infer<typeof actionId>;
 export type ApprovalId = z.infer<typeof approvalId>;
 export type PolicyId = z.infer<typeof policyId>;
+export type GrantId = z.infer<typeof grantId>;
+export type ReplayId = z.infer<typeof replayId>;
 export type ReceiptId = z.infer<typeof receiptId>;
+export type EvidenceId = z.infer<typeof evidenceId>;
+export type ControlMappingId = z.infer<typeof controlMappingId>;
 export type GateId = z.infer<typeof gateId>;
 export type SignalId = z.infer<typeof signalId>;
+export type CommentId = z.infer<typeof commentId>;
+export type DelegationId = z.infer<typeof delegationId>;
+export type FactorId = z.infer<typeof factorId>;
+export type ChallengeId = z.infer<typeof challengeId>;
 export type SecurityEventId = z.infer<typeof securityEventId>;
 export type AlertId = z.infer<typeof alertId>;
 export type TargetId = z.infer<typeof targetId>;

@@ -7,26 +7,36 @@ import { trustDocument } from "./trust.ts";
 
 const word = (longest: number) => z.string().min(1).max(longest).optional();
 
-export const receiptFilter = pageQuery.extend({
-  run: runId.optional(),
-  action: actionId.optional(),
-  actor: principalId.optional().meta({ description: "Who acted, or on whose behalf." }),
-  agent: principalId.optional().meta({ description: "The principal that acted." }),
-  principal: principalId.optional().meta({ description: "The same as `agent`." }),
-  type: word(60),
-  tool: word(200).meta({ examples: ["wms/http.request"] }),
-  operation: word(60).meta({ description: "read, write, delete, execute, send or pay." }),
-  target: word(2_000),
-  decision: z.enum(["allow", "deny", "require_approval", "quarantine"]).optional(),
-  policy: word(100).meta({ description: "Digest of the policy bundle that decided." }),
-  policyVersion: word(60),
-  rule: word(200).meta({ description: "A rule that determined the decision." }),
-  control: word(120).meta({
-    description: "A control that the receipt is evidence of, as `framework/control`.",
-  }),
-  from: instant.optional().meta({ description: "Included." }),
-  to: instant.optional().meta({ description: "Not included." }),
-});
+export const receiptFilter = pageQuery
+  .extend({
+    run: runId.optional(),
+    action: actionId.optional(),
+    actor: principalId.optional().meta({ description: "Who acted, or on whose behalf." }),
+    agent: principalId.optional().meta({ description: "The principal that acted." }),
+    principal: principalId.optional().meta({ description: "The same as `agent`." }),
+    type: word(60),
+    tool: word(200).meta({ examples: ["wms/http.request"] }),
+    operation: word(60).meta({ description: "read, write, delete, execute, send or pay." }),
+    target: word(2_000),
+    decision: z.enum(["allow", "deny", "require_approval", "quarantine"]).optional(),
+    policy: word(100).meta({ description: "Digest of the policy bundle that decided." }),
+    policyVersion: word(60),
+    rule: word(200).meta({ description: "A rule that determined the decision." }),
+    control: z
+      .string()
+      .max(120)
+      .regex(/^[^/]+\/.+$/, { error: "must be framework/control, as in soc2/CC6.1" })
+      .optional()
+      .meta({ description: "A control that the receipt is evidence of, as `framework/control`." }),
+    framework: word(60).meta({ description: "With `controlId`: the same as `control`." }),
+    controlId: word(60),
+    from: instant.optional().meta({ description: "Included." }),
+    to: instant.optional().meta({ description: "Not included." }),
+  })
+  .refine((q) => (q.framework === undefined) === (q.controlId === undefined), {
+    error: "needs framework and controlId, or neither",
+    path: ["framework"],
+  });
 
 /** A signed statement that something was decided or happened. `jws` is what a stranger verifies. */
 export const receipt = z

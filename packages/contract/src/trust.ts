@@ -8,9 +8,16 @@ export const trustKey = z
     keyId: z.string().meta({ description: "RFC 7638 thumbprint; `kid` of receipts." }),
     tenantId,
     use: z.enum(["receipt", "log"]),
-    status: z.enum(["active", "retired", "revoked"]),
+    status: z.enum(["active", "retiring", "retired", "revoked"]),
     createdAt: instant,
     rotatedAt: instant.nullable(),
+    retiredAt: instant.nullable().optional().meta({ description: "When it stops signing after a rotation." }),
+    revokedAt: instant.nullable().optional(),
+    reason: z.string().nullable().optional().meta({ description: "Why it was revoked." }),
+    maxTreeSize: z.int().nullable().optional().meta({
+      description:
+        "Leaves of the log when the key had ended: what it signed counts only for leaves below, and heads up to it.",
+    }),
     publicKeyPem: z.string(),
     jwk: z.looseObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: z.string() }),
     vkey: z.string().optional(),

@@ -30,6 +30,7 @@ const oneOf = (values: readonly string[]): Rule =>
 const text = matches(/^/, "a text");
 const named = matches(/./s, "a text that is not empty");
 const digest = matches(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hexadecimal digits");
+const thumbprint = matches(/^[A-Za-z0-9_-]{43}$/, "a SHA-256 thumbprint in base64url");
 const count: Rule = (value, path, problems) => {
   if (!Number.isSafeInteger(value) || Number(value) < 0)
     problems.push({ path, message: "must be an integer, 0 or more" });
@@ -142,6 +143,10 @@ const sections: Record<string, Rule> = {
   operation: object(
     { command: named },
     { from: named, to: named, gate: id("gat"), decision: named, signal: named, origin: id("run") },
+  ),
+  key: object(
+    { use: oneOf(["receipt", "log"]), current: thumbprint },
+    { previous: thumbprint, revoked: thumbprint, reason: text, until: instant },
   ),
   evidence: object({}, { declared: each(named), observed: each(named), upstream_reported: each(named) }),
   trace: named,

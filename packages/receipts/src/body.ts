@@ -12,6 +12,11 @@ export const receiptTypes = [
   "approval.resolved",
   "approval.expired",
   "approval.consumed",
+  "approval.escalated",
+  "approval.delegated",
+  "approval.workflow_changed",
+  "factor.changed",
+  "factor.failed",
   "execution.started",
   "execution.finished",
   "run.started",
@@ -22,8 +27,13 @@ export const receiptTypes = [
   "flow.published",
   "policy.published",
   "policy.mode_changed",
+  "policy.rolled_back",
+  "policy.granted",
+  "policy.grant_revoked",
+  "policy.replayed",
   "tool.definition_changed",
   "key.rotated",
+  "key.revoked",
   "log.checkpoint_witnessed",
   "privacy.erased",
   "hold.placed",
@@ -31,6 +41,7 @@ export const receiptTypes = [
   "retention.changed",
   "export.created",
   "breakglass.used",
+  "breakglass.reviewed",
 ] as const;
 
 export type ReceiptType = (typeof receiptTypes)[number];
@@ -85,6 +96,20 @@ export interface ReceiptPrincipal {
   readonly user?: string;
   readonly chain?: readonly string[];
   readonly auth?: { readonly [name: string]: Json };
+}
+
+/**
+ * What became of a signing key. Keys are named by thumbprint. Of a rotation the old key signs one receipt and the new
+ * key another, linked by `links.parent`; `until` is when the old one ends.
+ */
+export interface ReceiptKeyChange {
+  readonly use: "receipt" | "log";
+  /** The key that signs from now on. */
+  readonly current: string;
+  readonly previous?: string;
+  readonly revoked?: string;
+  readonly reason?: string;
+  readonly until?: string;
 }
 
 export interface ReceiptDecision {
@@ -171,6 +196,7 @@ export interface ReceiptBody {
   readonly approval?: ReceiptApproval;
   readonly outcome?: ReceiptOutcome;
   readonly operation?: ReceiptOperation;
+  readonly key?: ReceiptKeyChange;
   readonly evidence?: ReceiptEvidence;
   readonly trace?: string;
   readonly links?: ReceiptLinks;

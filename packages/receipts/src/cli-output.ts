@@ -1,4 +1,5 @@
 /** What the command line prints: a table for people, JSON for programs. */
+import type { VerifiedPack } from "./cli-pack.ts";
 import { type CheckName, checkNames, type ReceiptReport } from "./report.ts";
 
 export interface Verified {
@@ -75,5 +76,14 @@ function remarksOf(place: string, report: ReceiptReport): string[] {
   return [...details].map(([detail, names]) => printable(`${place}: ${names.join(", ")}: ${detail}`));
 }
 
-export const toJson = (results: readonly Verified[], problems: readonly string[], exitCode: number): string =>
-  `${JSON.stringify({ exitCode, problems, receipts: results.map(({ place, report }) => ({ place, ...report })) }, null, 2)}\n`;
+export function toJson(
+  results: readonly Verified[],
+  problems: readonly string[],
+  exitCode: number,
+  packs: readonly VerifiedPack[] = [],
+): string {
+  const flat = <T extends object>(all: readonly { place: string; report: T }[]): object[] =>
+    all.map(({ place, report }) => ({ place, ...report }));
+  const more = packs.length > 0 ? { packs: flat(packs) } : {};
+  return `${JSON.stringify({ exitCode, problems, receipts: flat(results), ...more }, null, 2)}\n`;
+}

@@ -2,13 +2,14 @@
 import { parseArgs } from "node:util";
 import { findEvidence, readTrustFiles, reasonOf } from "./cli-files.ts";
 import { toJson, toText, type Verified } from "./cli-output.ts";
+import { isPackName, packText, verifyPackFiles } from "./cli-pack.ts";
 import { createNodeCrypto } from "./node.ts";
 import { worstExit } from "./report.ts";
 import { createVerifier } from "./verify.ts";
 
 const usage = `Usage: oars-verify --keys <keys.json> [--json] <file|folder|-> ...
 
-Checks receipts without a network: bundles, .tlog-proof files, SD-JWTs and compact JWS.
+Checks receipts without a network: bundles, .tlog-proof files, SD-JWTs and compact JWS, and evidence packs (.zip).
   --keys <file>   trust keys: the answer of GET /v1/trust/tenants/<tenant>/keys (may be repeated)
   --json          print the full reports as JSON
   --help          print this text
@@ -58,8 +59,10 @@ async function verifyPaths(
     io.err(
       "oars-verify: no --keys given, so no signature can be decided; save the tenant's trust keys first\n",
     );
-  const verifier = createVerifier(await readTrustFiles(keyFiles), createNodeCrypto());
-  const { evidence, problems } = await findEvidence(paths);
+  const trust = await readTrustFiles(keyFiles);
+  const verifier = createVerifier(trust, createNodeCrypto());
+  const packs = await verifyPackFiles(paths.filter(isPackName), trust, createNodeCrypto());
+  const { evidence, problems } = await findEvidence(paths.filter((path) => !isPackName(path)));
   const results: Verified[] = [];
   for (const { place, text, receiptId } of evidence) {
     const options = receiptId === undefined ? {} : { receiptId };
@@ -67,8 +70,11 @@ async function verifyPaths(
   }
   const exit = worstExit([
     ...results.map(({ report }) => report.exitCode),
+    ...packs.map(({ report }) => report.exitCode),
     ...problems.map(() => 2 as const),
   ]);
-  io.out(json ? toJson(results, problems, exit) : toText(results, problems));
+  if (json) io.out(toJson(results, problems, exit, packs));
+  else
+    io.out(packs.map(packText).join("") + (packs.length === paths.length ? "" : toText(results, problems)));
   return exit;
 }

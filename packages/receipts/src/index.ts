@@ -8,6 +8,7 @@ export {
   type ReceiptBody,
   type ReceiptDecision,
   type ReceiptEvidence,
+  type ReceiptKeyChange,
   type ReceiptLinks,
   type ReceiptOperation,
   type ReceiptOutcome,
@@ -23,6 +24,15 @@ export { CborMap, CborTag, type CborValue, encodeCbor } from "./cbor.ts";
 export { type ChainLink, verifyChain } from "./chain.ts";
 export { type Checkpoint, formatTreeHead, parseCheckpoint, type TreeHead } from "./checkpoint.ts";
 export { cloudEventsType, type ReceiptEvent, toCloudEvent } from "./cloud-event.ts";
+export {
+  type ControlFilter,
+  type EvidenceKind,
+  evidenceKinds,
+  filterNames,
+  isHumanApproval,
+  kindsOf,
+  matchesFilter,
+} from "./control-filter.ts";
 export {
   type CoseReceiptInput,
   coseEd25519,
@@ -99,6 +109,39 @@ export {
   verifyNote,
 } from "./note.ts";
 export {
+  createDraw,
+  type Draw,
+  drawOf,
+  type GapReason,
+  manifestFile,
+  type PackControl,
+  type PackCoverage,
+  type PackFile,
+  type PackGap,
+  type PackLine,
+  type PackManifest,
+  packFormat,
+  packInput,
+  parseSignedManifest,
+  signatureFile,
+} from "./pack.ts";
+export {
+  type ControlTally,
+  coverageOf,
+  createTally,
+  gapsOf,
+  nameOfControl,
+  type Tally,
+} from "./pack-tally.ts";
+export {
+  type PackChecks,
+  type PackReader,
+  type PackReport,
+  packCheckNames,
+  verifyPack,
+} from "./pack-verify.ts";
+export { rangeNodes, rangeRoot } from "./range-proof.ts";
+export {
   type Check,
   type CheckName,
   type Checks,
@@ -130,6 +173,10 @@ export {
 export { formatTlogProof, parseTlogProof, type TlogProof, tlogProofHeader } from "./tlog-proof.ts";
 export {
   isTrustDocument,
+  type KeyLife,
+  type LogKey,
+  lateCheckpoint,
+  lateReceipt,
   publicKeyFromPem,
   type ReceiptKey,
   readTrust,

@@ -14,7 +14,7 @@ import {
 import { FormatError } from "./format-error.ts";
 import { parseJws, thumbprint } from "./jws.ts";
 import { leafHash, receiptLeaf } from "./merkle.ts";
-import { createNodeCrypto, publicKeyOf, signReceipt, signReceiptAside } from "./node.ts";
+import { createNodeCrypto, publicKeyOf, signerOf, signReceipt, signReceiptWith } from "./node.ts";
 import { sha256 } from "./sha256.ts";
 
 // RFC 8037 appendix A.
@@ -67,7 +67,7 @@ describe("JWS", () => {
     const entry = Buffer.concat([Uint8Array.of(1), sha256(Buffer.from(jws))]);
     expect(toHex(leaf)).toBe(toHex(leafHash(entry, sha256)));
     expect(toHex(leaf)).toBe(toHex(receiptLeaf(jws, sha256)));
-    expect(await signReceiptAside(body, privateKey, keyId)).toEqual({ jws, digest, leafHash: leaf });
+    expect(await signReceiptWith(body, signerOf(privateKey), keyId)).toEqual({ jws, digest, leafHash: leaf });
   });
 
   it.each(["", "a", "a.b", "a.b.c.d", "e30.e30.", "!!.e30.AA", "bnVsbA.e30.AA"])(

@@ -8,6 +8,10 @@ import type { VerifyCrypto } from "./crypto.ts";
 import { receiptHeader, thumbprint } from "./jws.ts";
 import { type Hash, receiptLeaf } from "./merkle.ts";
 import { formatSignature, noteKey } from "./note.ts";
+import { type PackManifest, packInput } from "./pack.ts";
+
+export { verifyPackFile } from "./cli-pack.ts";
+export { type Bytes, openZip, openZipFile } from "./cli-zip.ts";
 
 /** Measured on Node 24: 1.5-2 us a call, where the TypeScript hash takes 3 us for 33 bytes and 22 us for 1,500. */
 const sha256 = (data: Uint8Array): Uint8Array => createHash("sha256").update(data).digest();
@@ -56,26 +60,32 @@ export function signReceipt(body: ReceiptBody, privateKey: KeyObject, kid: strin
   return toSigned(input, sign(null, Buffer.from(input), privateKey));
 }
 
-/** The same, with the signature made on the thread pool: 35 us less of the calling thread for each receipt. */
-export function signReceiptAside(
+/** Signs bytes with Ed25519 (RFC 8032), wherever the private key is; 64 bytes. */
+export type SignBytes = (message: Uint8Array) => Promise<Uint8Array>;
+
+/** A signer over a key in memory, on the thread pool: 35 us less of the calling thread for each signature. */
+export const signerOf =
+  (privateKey: KeyObject): SignBytes =>
+  (message) =>
+    new Promise((resolve, reject) => {
+      sign(null, message, privateKey, (error, signature) => (error ? reject(error) : resolve(signature)));
+    });
+
+/** The same as `signReceipt` with any signer. */
+export async function signReceiptWith(
   body: ReceiptBody,
-  privateKey: KeyObject,
+  signBytes: SignBytes,
   kid: string,
 ): Promise<SignedReceipt> {
   const input = inputOf(body, kid);
-  return new Promise((resolve, reject) => {
-    sign(null, Buffer.from(input), privateKey, (error, signature) => {
-      if (error) reject(error);
-      else resolve(toSigned(input, signature));
-    });
-  });
+  return toSigned(input, await signBytes(Buffer.from(input)));
 }
 
 const inputOf = (body: ReceiptBody, kid: string): string =>
   `${receiptHeader(kid)}.${Buffer.from(canonicalJson(body)).toString("base64url")}`;
 
-function toSigned(input: string, signature: Buffer): SignedReceipt {
-  const jws = `${input}.${signature.toString("base64url")}`;
+function toSigned(input: string, signature: Uint8Array): SignedReceipt {
+  const jws = `${input}.${Buffer.from(signature.buffer, signature.byteOffset, 64).toString("base64url")}`;
   return {
     jws,
     digest: `sha256:${toHex(sha256(Buffer.from(jws)))}`,
@@ -88,4 +98,25 @@ export function signCheckpoint(head: TreeHead, privateKey: KeyObject): string {
   const text = formatTreeHead(head);
   const key = noteKey(head.origin, publicKeyOf(privateKey).raw, sha256);
   return `${text}\n${formatSignature(key, sign(null, Buffer.from(text), privateKey))}`;
+}
+
+/** A key that signs notes: its raw public bytes and how to sign with it. */
+export interface NoteSigner {
+  readonly publicKey: Uint8Array;
+  readonly sign: SignBytes;
+}
+
+/** The same with any signers, in their order: several while one key gives way to the next. */
+export async function signCheckpointWith(head: TreeHead, signers: readonly NoteSigner[]): Promise<string> {
+  const text = formatTreeHead(head);
+  const lines = signers.map(async (signer) =>
+    formatSignature(noteKey(head.origin, signer.publicKey, sha256), await signer.sign(Buffer.from(text))),
+  );
+  return `${text}\n${(await Promise.all(lines)).join("")}`;
+}
+
+/** `manifest.jws` of an evidence pack: compact JWS over its canonical JSON, with the tenant's key for receipts. */
+export async function signPack(manifest: PackManifest, kid: string, signBytes: SignBytes): Promise<string> {
+  const input = packInput(manifest, kid);
+  return `${input}.${Buffer.from(await signBytes(Buffer.from(input))).toString("base64url")}`;
 }

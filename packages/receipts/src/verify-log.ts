@@ -8,7 +8,7 @@ import { verifyConsistency, verifyInclusion } from "./merkle-verify.ts";
 import { verifyNote } from "./note.ts";
 import { absent, type Check, failed, ok, undecidable } from "./report.ts";
 import type { TlogProof } from "./tlog-proof.ts";
-import type { TrustedTenant } from "./trust.ts";
+import { lateCheckpoint, type TrustedTenant } from "./trust.ts";
 
 export interface EarlierCheckpoint {
   readonly checkpoint: string;
@@ -34,7 +34,7 @@ export interface LogChecks {
 }
 
 /** A checkpoint text, read and its signature decided for one tenant. */
-interface Judged {
+export interface Judged {
   readonly head: Checkpoint | undefined;
   readonly signature: Check;
   readonly ignored: number;
@@ -105,7 +105,12 @@ const nothingLogged: LogReport = {
   witness: absent("no checkpoint was given"),
 };
 
-async function judge(text: string, tenant: TrustedTenant | undefined, crypto: VerifyCrypto): Promise<Judged> {
+/** Reads a checkpoint, hostile, and decides its signature for one tenant. */
+export async function judge(
+  text: string,
+  tenant: TrustedTenant | undefined,
+  crypto: VerifyCrypto,
+): Promise<Judged> {
   let head: Checkpoint;
   try {
     head = parseCheckpoint(text);
@@ -136,7 +141,13 @@ async function judge(text: string, tenant: TrustedTenant | undefined, crypto: Ve
       signature: undecidable("no trusted log key signed the checkpoint"),
       ignored: verdict.ignored,
     };
-  return { head, signature: ok(`log ${head.origin}, ${head.size} receipts`), ignored: verdict.ignored };
+  const signers = tenant.logKeys.filter((key) => verdict.by.some(({ id }) => id === key.id));
+  const late = signers.map((key) => lateCheckpoint(key, head.size));
+  const [why] = late;
+  const counts = late.includes(undefined); // one key that still counts is enough while another ends
+  const signature =
+    counts || why === undefined ? ok(`log ${head.origin}, ${head.size} receipts`) : undecidable(why);
+  return { head, signature, ignored: verdict.ignored };
 }
 
 function checkInclusion(jws: string, proof: TlogProof, head: Checkpoint, crypto: VerifyCrypto): Check {

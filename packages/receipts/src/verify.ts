@@ -27,14 +27,17 @@ import {
   undecidable,
   verdictOf,
 } from "./report.ts";
-import { type ReceiptKey, readTrust, type TrustDocument, type TrustedTenant } from "./trust.ts";
-import { createLogChecks, type EarlierCheckpoint, type LogChecks } from "./verify-log.ts";
+import type { TlogProof } from "./tlog-proof.ts";
+import { lateReceipt, type ReceiptKey, readTrust, type TrustDocument, type TrustedTenant } from "./trust.ts";
+import { createLogChecks, type EarlierCheckpoint, type LogChecks, type LogReport } from "./verify-log.ts";
 
 export interface VerifyOptions {
   /** A checkpoint seen before, and the hashes (base64) that prove the receipt's checkpoint extends it. */
   readonly since?: EarlierCheckpoint;
   /** The id under which the receipt was handed over; the body must state the same. */
   readonly receiptId?: string;
+  /** The leaf that it is, where that is proven by other means, as by the range proof of a pack. */
+  readonly leafIndex?: number;
 }
 
 export interface Verifier {
@@ -85,7 +88,13 @@ async function verifyEvidence(
   const log = await logs.check(compact, evidence.proof, signer?.tenant, memberOf(body, "log"), options.since);
   const shown = checkDisclosed(disclosures, body, crypto);
   const checks: Checks = {
-    signature: await checkSignature(jws, signer, body, log.inclusion, crypto),
+    signature: await checkSignature(
+      jws,
+      signer,
+      body,
+      options.leafIndex ?? loggedAt(log, evidence.proof),
+      crypto,
+    ),
     canonicalForm: payload.canonicalForm,
     schema: checkSchema(body, payload.problem, options.receiptId),
     disclosures: shown.check,
@@ -146,11 +155,15 @@ function findSigner(kid: string, tenants: readonly TrustedTenant[], issuer?: str
   return known.find(({ tenant }) => tenant.issuer === issuer) ?? known[0];
 }
 
+/** Where the receipt is in the log, where both the place and the head are proven. */
+const loggedAt = (log: LogReport, proof: TlogProof | undefined): number | undefined =>
+  log.inclusion.status === "ok" && log.checkpoint.status === "ok" ? proof?.index : undefined;
+
 async function checkSignature(
   jws: CompactJws,
   signer: Signer | undefined,
   body: ReceiptBody | undefined,
-  inclusion: Check,
+  leafIndex: number | undefined,
   crypto: VerifyCrypto,
 ): Promise<Check> {
   const problem = headerProblem(jws.header);
@@ -168,10 +181,8 @@ async function checkSignature(
   const issuer = memberOf(body, "iss");
   if (issuer !== tenant.issuer)
     return failed(`signed with a key of ${tenant.issuer}, but the receipt says ${issuer ?? "no issuer"}`);
-  const late =
-    key.status === "revoked" || (key.status === "retired" && (body?.ts ?? "~") > (key.rotatedAt ?? ""));
-  if (late && inclusion.status !== "ok")
-    return undecidable(`the key is ${key.status}; such a signature counts only with a proof of inclusion`);
+  const late = lateReceipt(key, leafIndex);
+  if (late) return undecidable(late);
   return ok(`Ed25519, key ${key.keyId} of ${tenant.tenantId}`);
 }
 

@@ -1,10 +1,16 @@
 import { createMe, createPrincipals } from "./access.ts";
 import { createActions } from "./actions.ts";
+import { createApprovalWorkflows, createDelegations } from "./approval-workflows.ts";
 import { createApprovals } from "./approvals.ts";
+import { createCompliance } from "./compliance.ts";
 import { createConnections, createSecrets } from "./connections.ts";
+import { createDelivery } from "./delivery.ts";
+import { createEvidence } from "./evidence.ts";
+import { createFactors } from "./factors.ts";
 import { createFlows } from "./flows.ts";
 import { createGates } from "./gates.ts";
 import { createHealth } from "./health.ts";
+import { createKeys } from "./keys.ts";
 import { createLog } from "./log.ts";
 import { createPolicies } from "./policies.ts";
 import { createPrivacy } from "./privacy.ts";
@@ -51,11 +57,18 @@ export function createClient(options: ClientOptions) {
     gates: createGates(transport),
     actions: createActions(transport),
     approvals: createApprovals(transport),
+    approvalWorkflows: createApprovalWorkflows(transport),
+    delegations: createDelegations(transport),
+    factors: createFactors(transport),
     receipts: createReceipts(transport),
     privacy: createPrivacy(transport),
     trust: createTrust(transport),
     log: createLog(transport),
+    evidence: createEvidence(transport),
+    compliance: createCompliance(transport),
+    keys: createKeys(transport),
     securityEvents: createSecurityEvents(transport),
+    delivery: createDelivery(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),

@@ -2,6 +2,7 @@
 export type * from "@oars/contract";
 export type { ReceiptReport } from "@oars/receipts";
 export type { ActionFilter } from "./actions.ts";
+export type { VersionOptions } from "./approval-workflows.ts";
 export type { ApprovalFilter } from "./approvals.ts";
 export { type ClientOptions, createClient, type OarsClient } from "./client.ts";
 export { type ErrorCode, errorCodes } from "./error-codes.ts";

@@ -1,4 +1,4 @@
-import type { PutConnectionRequest } from "@oars/sdk";
+import type { ConnectionDetail, PutConnectionRequest } from "@oars/sdk";
 import type { Command } from "commander";
 import { addCommand, addGroup, type CommandHost } from "../command.ts";
 import { aboutFile, UsageError } from "../failure.ts";
@@ -15,14 +15,32 @@ export function addConnection(program: Command, host: CommandHost): void {
     "put <file>",
     "Create or replace the connection that a JSON file describes",
     put,
-  ).option("--name <name>", "its name, in place of the file's own");
+  )
+    .option("--name <name>", "its name, in place of the file's own")
+    .option("--if-match <etag>", "only if it still has this etag");
   addCommand(connection, host, "list", "List connections", list);
   addCommand(connection, host, "show <name>", "Show a connection", show);
+  addCommand(connection, host, "versions <name>", "List the revisions of a connection", versions);
+  addCommand(connection, host, "delete <name>", "Delete a connection", remove)
+    .option("--force", "although the newest version of a flow names it")
+    .option("--if-match <etag>", "only if it still has this etag");
+  addCommand(connection, host, "authorize <name>", "Begin a person's consent (OAuth)", authorize);
+  addCommand(
+    connection,
+    host,
+    "finish <address>",
+    "End a consent with the address that the browser came back to",
+    finish,
+  );
   addCommand(connection, host, "test <name>", "Reach the system behind a connection, changing nothing", test);
   addCommand(connection, host, "connectors", "List what a connection can be of", connectors);
 }
 
-async function put(session: Session, options: { name?: string }, file: string): Promise<void> {
+async function put(
+  session: Session,
+  options: { name?: string; ifMatch?: string },
+  file: string,
+): Promise<void> {
   const client = await session.client();
   const { name: own, ...request } = parseJsonObject(await readSource(file, session.terminal), file);
   const name = options.name ?? own;
@@ -30,7 +48,7 @@ async function put(session: Session, options: { name?: string }, file: string): 
     throw new UsageError(`${nameOf(file)} has no "name"; add it, or give --name.`);
   }
   const body = request as unknown as PutConnectionRequest; // the server checks it and names every problem
-  const stored = await aboutFile(file, client.connections.put(name, body));
+  const stored = await aboutFile(file, client.connections.put(name, body, { ifMatch: options.ifMatch }));
   session.show(
     stored,
     () =>
@@ -56,6 +74,70 @@ async function list(session: Session): Promise<void> {
         ]),
   );
 }
+
+async function versions(session: Session, _options: object, name: string): Promise<void> {
+  const page = await (await session.client()).connections.versions(name).page();
+  session.show(page, () =>
+    table([
+      ["revision", "change", "by", "at"],
+      ...page.items.map((v) => [
+        String(v.revision),
+        v.change,
+        v.changedBy,
+        when(v.changedAt, session.now()) ?? "",
+      ]),
+    ]),
+  );
+}
+
+async function remove(
+  session: Session,
+  options: { force?: boolean; ifMatch?: string },
+  name: string,
+): Promise<void> {
+  const client = await session.client();
+  await client.connections.delete(name, { force: options.force, ifMatch: options.ifMatch });
+  session.show({ deleted: name }, () => `Connection ${name} is deleted.\n`);
+}
+
+async function authorize(session: Session, _options: object, name: string): Promise<void> {
+  const begun = await (await session.client()).connections.authorize(name);
+  session.show(
+    begun,
+    () =>
+      `Open this address and consent:\n\n  ${begun.url}\n\nThen, before ${when(begun.expiresAt, session.now())}, pass the address of the page that you come back to:\n\n  oars connection finish 'ADDRESS'\n`,
+  );
+}
+
+async function finish(session: Session, _options: object, address: string): Promise<void> {
+  if (!URL.canParse(address)) throw new UsageError("That is not an address; copy all of it, and quote it.");
+  const { searchParams } = new URL(address);
+  const given = (name: string) => searchParams.get(name) ?? undefined;
+  const state = given("state");
+  if (state === undefined)
+    throw new UsageError("The address holds no `state`; copy all of it, and quote it.");
+  const client = await session.client();
+  const done = await client.connections.finish({
+    state,
+    code: given("code"),
+    error: given("error"),
+    iss: given("iss"),
+  });
+  session.show(done, () => `Connection ${done.connection} is authorized.\n`);
+}
+
+const credentialText = (found: ConnectionDetail, now: Date): string => {
+  const { credential: c } = found;
+  if (c === null) return "as its config says";
+  const until = c.validUntil === null ? "" : `, until ${when(c.validUntil, now)}`;
+  const error = c.lastErrorCode === null ? "" : `, last error ${c.lastErrorCode}`;
+  return `${c.state}${until}${error}`;
+};
+
+const circuitText = ({ circuit }: ConnectionDetail): string =>
+  circuit.failures === 0
+    ? circuit.state
+    : `${circuit.state}, ${circuit.failures} failures in a row, the last ${circuit.lastCode}`;
 
 async function test(session: Session, _options: object, name: string): Promise<number> {
   const report = await (await session.client()).connections.test(name);
@@ -90,6 +172,9 @@ async function show(session: Session, _options: object, name: string): Promise<v
         ["emulated", found.emulate ? "yes: nothing is called" : "no"],
         ["data types", found.dataTypes.join(", ")],
         ["revision", String(found.revision)],
+        ["etag", found.etag],
+        ["credential", credentialText(found, session.now())],
+        ["circuit", circuitText(found)],
         ["changed", when(found.updatedAt, session.now())],
       ]) +
       block("facts", found.facts) +

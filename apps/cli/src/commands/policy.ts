@@ -1,4 +1,4 @@
-import type { PolicyBundle, PolicyValidation } from "@oars/sdk";
+import type { PolicyBundle, PolicyValidation, PolicyVersion } from "@oars/sdk";
 import type { Command } from "commander";
 import { addCommand, addGroup, type CommandHost, type PageOptions, pageOf, pageOptions } from "../command.ts";
 import { aboutFile, RefusedError } from "../failure.ts";
@@ -7,6 +7,8 @@ import { more } from "../paging.ts";
 import type { Session } from "../session.ts";
 import { block, clip, fields, table } from "../text.ts";
 import { when } from "../time.ts";
+import { addGrants } from "./policy-grant.ts";
+import { addRehearsals } from "./policy-rehearsal.ts";
 
 interface BundleOptions {
   readonly cases?: string;
@@ -21,7 +23,20 @@ export function addPolicy(program: Command, host: CommandHost): void {
       .option("--name <name>", "a name for people")
       .addHelpText("after", "\nFILE is Cedar text, or with the ending .json a bundle {name, cedar, cases}.");
   bundle(addCommand(policy, host, "validate <file>", "Check a bundle; nothing is stored", validate));
-  bundle(addCommand(policy, host, "publish <file>", "Check a bundle and put it in force", publish));
+  bundle(addCommand(policy, host, "test <file>", "Check a bundle and run its golden cases", test));
+  bundle(addCommand(policy, host, "draft <file>", "Check a bundle and keep it as a draft", draft));
+  bundle(
+    addCommand(
+      policy,
+      host,
+      "publish <file-or-id>",
+      "Put a bundle in force: a file, or a draft by its id",
+      publish,
+    ),
+  ).option("--replaces <id>", "only if this is the one in force now");
+  addCommand(policy, host, "rollback [id]", "Go back to a bundle that was in force before", rollback);
+  addRehearsals(policy, host);
+  addGrants(policy, host);
   pageOptions(addCommand(policy, host, "list", "List bundles, newest first", list));
   addCommand(policy, host, "show <id>", "Show a bundle with its text", show);
 }
@@ -68,10 +83,39 @@ export function showValidation(
   return found.valid ? 0 : 1;
 }
 
-async function publish(session: Session, options: BundleOptions, file: string): Promise<void> {
+/** The same check; it says how many cases held. */
+async function test(session: Session, options: BundleOptions, file: string): Promise<number> {
   const client = await session.client();
-  const draft = await aboutFile(file, client.policies.create(await readBundle(session, options, file)));
-  const inForce = await client.policies.publish(draft.id);
+  const bundle = await readBundle(session, options, file);
+  const found = await client.policies.validate(bundle);
+  const count = bundle.cases?.length ?? 0;
+  const cases = count === 1 ? "1 golden case holds" : `${count} golden cases hold`;
+  return showValidation(session, found, file, count === 0 ? "Valid; there are no golden cases" : cases);
+}
+
+async function draft(session: Session, options: BundleOptions, file: string): Promise<void> {
+  const client = await session.client();
+  const made = await aboutFile(file, client.policies.create(await readBundle(session, options, file)));
+  session.show(
+    made,
+    () => `Bundle ${made.version} is a draft; it decides nothing yet.\n${fields([["id", made.id]])}`,
+  );
+}
+
+const isId = (text: string): boolean => /^pol_[0-9a-hjkmnp-tv-z]{26}$/.test(text);
+
+async function publish(
+  session: Session,
+  options: BundleOptions & { readonly replaces?: string },
+  source: string,
+): Promise<void> {
+  const client = await session.client();
+  const id = isId(source)
+    ? source
+    : (await aboutFile(source, client.policies.create(await readBundle(session, options, source)))).id;
+  const { replaces } = options;
+  const request = replaces === undefined ? {} : { replaces: replaces as PolicyVersion["id"] }; // the server checks it
+  const inForce = await client.policies.publish(id, request);
   session.show(
     inForce,
     () =>
@@ -79,6 +123,19 @@ async function publish(session: Session, options: BundleOptions, file: string): 
       fields([
         ["id", inForce.id],
         ["digest", inForce.digest],
+      ]),
+  );
+}
+
+async function rollback(session: Session, _options: object, id?: string): Promise<void> {
+  const done = await (await session.client()).policies.rollback(id);
+  session.show(
+    done,
+    () =>
+      `Bundle ${done.policy.version} is in force again.\n` +
+      fields([
+        ["id", done.policy.id],
+        ["instead of", done.previousPublishedPolicyId],
       ]),
   );
 }

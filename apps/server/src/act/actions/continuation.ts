@@ -88,7 +88,14 @@ async function startApproved(
   if (resolved.digest !== approval.actionDigest) {
     return endUnrun(deps, action, "cancelled", "ACTION_CHANGED", changed);
   }
-  const decision = await decideFor(deps.policy, proposal, resolved, tally(approval), deps.clock.now());
+  const decision = await decideFor(
+    deps.policy,
+    proposal,
+    resolved,
+    tally(approval),
+    deps.clock.now(),
+    action.id,
+  );
   if (decision.effect !== "allow") {
     return endUnrun(deps, action, "denied", "ACTION_DENIED", decision.message);
   }
@@ -301,7 +308,7 @@ export async function restart(
     : undefined;
   const counted =
     approval && approval.actionDigest === resolved.digest ? tally(approval) : { count: 0, roles: [] };
-  const decision = await decideFor(deps.policy, proposal, resolved, counted, deps.clock.now());
+  const decision = await decideFor(deps.policy, proposal, resolved, counted, deps.clock.now(), action.id);
   const attempt = action.attempt + 1;
   const recorded = { ...recordedOf(proposal, resolved, action.id, attempt) };
   if (decision.effect !== "allow") return { kind: "refused", message: decision.message };

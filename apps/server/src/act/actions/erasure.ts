@@ -21,11 +21,11 @@ export async function eraseActionsOf(
   limit: number,
 ): Promise<number> {
   const rows = await tx.query(sql`/* actions.eraseOf */
-    update action a set facts = '{}', output = null, input = '', decision = a.decision || '{"message": "Erased."}',
+    update action a set facts = '{}', output = null, input = '', asked = null, decision = a.decision || '{"message": "Erased."}',
       error = case when a.error is null then null else jsonb_build_object('code', a.error->>'code', 'message', 'Erased.') end
     where a.tenant_id = ${tenantId} and a.id in (
       select o.id from action o where o.tenant_id = ${tenantId} and o.principal_id = any(${[...principals]}::uuid[])
-        and (o.facts <> '{}'::jsonb or o.input <> '' or o.output is not null or o.decision->>'message' <> 'Erased.'
+        and (o.facts <> '{}'::jsonb or o.input <> '' or o.asked is not null or o.output is not null or o.decision->>'message' <> 'Erased.'
           or (o.error is not null and o.error->>'message' <> 'Erased.'))
       limit ${limit}
     ) returning 1`);

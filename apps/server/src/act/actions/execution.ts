@@ -1,16 +1,24 @@
 /** Proposing, performing and settling: the hot path of an action. */
-import type { Approvals } from "#act/approvals";
+import type { Approvals, Requested } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
 import type { Connectors, OperationOutcome } from "#act/connectors";
-import type { Decision, Policy } from "#act/policy";
+import type { Decision, Policy, ShadowVerdict } from "#act/policy";
 import type { Caller } from "#platform/access";
 import { type CommitResult, type Database, WriteSet } from "#platform/db";
-import { type Clock, type Fault, newId } from "#platform/kernel";
+import { type Clock, type Fault, formatId, newId } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
 import { type Receipts, subjectOf } from "#sign/receipts";
+import { sealAsked } from "./asked.ts";
 import type { ActionState } from "./domain.ts";
-import { decideFor, notAllowed, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
+import {
+  chainIds,
+  decideFor,
+  notAllowed,
+  type Proposal,
+  type Resolved,
+  resolveProposal,
+} from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
 import * as store from "./store.ts";
 import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";
@@ -22,7 +30,7 @@ export interface ExecutionDeps {
   readonly dialer: Dialer;
   readonly connectors: Connectors;
   readonly catalogue: Pick<Catalogue, "standing" | "outputsOf">;
-  readonly policy: Pick<Policy, "decide">;
+  readonly policy: Pick<Policy, "decide" | "withdraw">;
   readonly approvals: Approvals;
   readonly receipts: Pick<Receipts, "add">;
   /** Told of what is stopped, fails or is of high risk; nobody, when absent. */
@@ -65,13 +73,41 @@ export type Commit = (set: WriteSet, held: string | null) => Promise<CommitResul
 /** [X1] Decides and records in one commit; on `execute` the caller performs the action next. */
 export async function propose(deps: ExecutionDeps, p: Proposal, commit?: Commit): Promise<Proposed> {
   const resolved = await resolveProposal(deps, p);
-  const decision = await decideFor(deps.policy, p, resolved, { count: 0, roles: [] }, deps.clock.now());
   const actionId = newId();
-  const state = stateFor[decision.effect];
+  const nobody = { count: 0, roles: [] };
+  const asked = await decideFor(deps.policy, p, resolved, nobody, deps.clock.now(), actionId);
+  try {
+    const proposed = await recordProposal(deps, p, { resolved, asked, actionId }, commit);
+    if (proposed.kind === "existing" || proposed.kind === "lost")
+      deps.policy.withdraw(p.caller.tenantId, actionId);
+    return proposed;
+  } catch (error) {
+    deps.policy.withdraw(p.caller.tenantId, actionId); // it may be durable all the same: then its row counts
+    throw error;
+  }
+}
+
+interface Decided {
+  readonly resolved: Resolved;
+  /** What the policy says. */
+  readonly asked: Decision;
+  readonly actionId: string;
+}
+
+async function recordProposal(
+  deps: ExecutionDeps,
+  p: Proposal,
+  { resolved, asked, actionId }: Decided,
+  commit?: Commit,
+): Promise<Proposed> {
   const set = new WriteSet();
-  const approvalId =
-    state === "pending_approval" ? await hold(deps, set, p, resolved, decision, actionId) : null;
-  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId });
+  const held =
+    asked.effect === "require_approval" ? await hold(deps, set, p, resolved, asked, actionId) : null;
+  const decision = held && "refused" in held ? unasked(asked, held) : asked;
+  const approvalId = held && "id" in held ? held.id : null;
+  const state = stateFor[decision.effect];
+  if (decision !== asked) deps.policy.withdraw(p.caller.tenantId, actionId);
+  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId, asked });
   set.add(store.insertAction, row);
   const { reservation } = p;
   if (reservation) {
@@ -124,7 +160,7 @@ async function toRow(
   p: Proposal,
   r: Resolved,
   d: Decision,
-  made: { actionId: string; state: ActionState; approvalId: string | null },
+  made: { actionId: string; state: ActionState; approvalId: string | null; asked: Decision },
 ): Promise<store.ActionRow> {
   const { tenantId } = p.caller;
   const denied = made.state === "denied" || made.state === "quarantined";
@@ -151,6 +187,7 @@ async function toRow(
     executor: made.state === "executing" ? deps.workerId : null,
     approval_id: made.approvalId,
     decision: JSON.stringify(decisionOf(d)),
+    asked: await sealAsked(deps.vault, made.actionId, made.asked),
     error: denied ? JSON.stringify({ code: refusalCode(made.state, d), message: d.message }) : null,
     at: deps.clock.now().getTime(),
   };
@@ -164,6 +201,16 @@ export const decisionOf = (d: Decision): store.StoredAction["decision"] & { poli
   reasons: d.reasons,
   message: d.message,
   policy: d.policy.version,
+  ...(d.shadow ? { shadow: shadowOf(d.shadow) } : {}),
+});
+
+const shadowOf = ({ policyId, version, effect, reasons, errors, differs }: ShadowVerdict) => ({
+  policyId: formatId("policy", policyId),
+  version,
+  effect,
+  reasons,
+  differs,
+  ...(errors.length > 0 ? { errors } : {}),
 });
 
 /** Under the key of the person for whom the action is, so that it can be erased with them. */
@@ -187,14 +234,19 @@ function hold(
   r: Resolved,
   d: Decision,
   actionId: string,
-): Promise<string> {
+): Promise<Requested> {
+  const { approval } = d;
+  const chain = chainIds(p.caller);
   return deps.approvals.request(set, {
     tenantId: p.caller.tenantId,
     actionId,
     actionDigest: r.digest,
-    requirements: d.approval?.requirements ?? [],
+    requirements: approval?.requirements ?? [],
+    workflows: approval?.workflows ?? [],
+    stepUp: approval?.stepUp ?? null,
+    breakGlass: approval?.breakGlass ?? false,
     requesterId: p.caller.principalId,
-    excluded: [p.caller.principalId, ...(p.caller.ownerId ? [p.caller.ownerId] : [])],
+    excluded: chain,
     subject: {
       tool: r.shape.tool,
       target: r.shape.target,
@@ -203,11 +255,22 @@ function hold(
       facts: r.shape.facts,
       runId: p.origin?.runId ?? null,
       step: p.origin?.step ?? null,
+      rules: d.reasons,
+      chain,
     },
     reason: d.message,
-    ttlMs: d.approval?.ttlMs ?? 3_600_000,
+    ttlMs: approval?.ttlMs ?? 3_600_000,
   });
 }
+
+/** People are not asked, so nobody can lift what holds the action: it is denied. */
+const unasked = (d: Decision, why: { readonly refused: string; readonly guard: string }): Decision => ({
+  ...d,
+  effect: "deny",
+  approval: null,
+  reasons: [...d.reasons, why.guard],
+  message: why.refused,
+});
 
 export interface Performed {
   readonly outcome: OperationOutcome;

@@ -1,3 +1,4 @@
+export { type Asked, openAsked } from "./asked.ts";
 export {
   type ActionError,
   type ActionEvent,
@@ -8,7 +9,14 @@ export {
 } from "./domain.ts";
 export { countLiveActions, eraseActionsOf } from "./erasure.ts";
 export type { Commit, Executable, Performed, Proposed } from "./execution.ts";
-export type { Proposal } from "./proposal.ts";
+export {
+  type AskedRow,
+  createActionHistory,
+  type Difference,
+  listAsked,
+  listDifferences,
+} from "./history.ts";
+export { type Proposal, requestFor, resolveProposal } from "./proposal.ts";
 export { type ActionRetirement, retireActions } from "./retention.ts";
 export {
   type Actions,
@@ -17,4 +25,4 @@ export {
   createActions,
   type Submission,
 } from "./service.ts";
-export type { ActionFilter } from "./store.ts";
+export { type ActionFilter, findAskedAction } from "./store.ts";

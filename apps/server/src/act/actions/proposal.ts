@@ -2,7 +2,7 @@
 
 import type { Catalogue, Standing } from "#act/catalogue";
 import type { ActionShape, Connection, Connectors, Operation } from "#act/connectors";
-import type { Decision, Policy } from "#act/policy";
+import type { Decision, DecisionRequest, Policy } from "#act/policy";
 import type { Caller } from "#platform/access";
 import { digestOf, type ErrorCode, formatId, OarsError } from "#platform/kernel";
 import type { ActionBinding } from "./domain.ts";
@@ -98,55 +98,65 @@ function definitionDigest(connection: Connection): string {
   return digest;
 }
 
-export const chainOf = (caller: Caller): string[] =>
-  [caller.ownerId, caller.principalId].filter((id) => id !== null).map((id) => formatId("principal", id));
+/** From who is answerable to who acts. */
+export const chainIds = (caller: Caller): string[] =>
+  [caller.ownerId, caller.principalId].filter((id) => id !== null);
+
+export const chainOf = (caller: Caller): string[] => chainIds(caller).map((id) => formatId("principal", id));
 
 export interface Approvers {
   readonly count: number;
   readonly roles: readonly string[];
+  readonly workflows?: readonly string[] | undefined;
 }
 
 /** What the policy says, and what stands before it: a tool that may not be used, or that nobody has reviewed. */
 export async function decideFor(
-  policy: Pick<Policy, "decide">,
+  policy: Pick<Policy, "decide" | "withdraw">,
   p: Proposal,
   r: Resolved,
   approvals: Approvers,
   now: Date,
+  actionId: string,
 ): Promise<Decision> {
-  const decision = await policy.decide({
-    tenantId: p.caller.tenantId,
-    principal: {
-      id: p.caller.principalId,
-      kind: p.caller.principalKind,
-      roles: p.caller.roles,
-      ownerId: p.caller.ownerId,
-    },
-    delegation: { userId: p.caller.ownerId, depth: p.caller.ownerId === null ? 0 : 1 },
-    tool: {
-      name: r.shape.tool,
-      connector: r.connection.connector,
-      operation: p.operation,
-      verb: r.shape.verb,
-      risk: r.shape.risk,
-      dataTypes: r.shape.dataTypes,
-      environment: r.connection.environment,
-    },
-    target: r.shape.target,
-    facts: r.shape.facts,
-    approvals,
-    now,
-  });
-  if (!r.standing.allowed) {
-    const message = `${r.shape.tool} is not among the tools that this tenant may use.`;
-    return { ...decision, effect: "deny", reasons: [notAllowed], approval: null, message };
+  const decision = await policy.decide({ ...requestFor(p, r, approvals, now), actionId });
+  const { standing, shape } = r;
+  if (standing.allowed && (standing.status !== "changed" || decision.effect === "deny")) return decision;
+  policy.withdraw(p.caller.tenantId, actionId);
+  // what stops it is no policy of the tenant, so there is nothing that another policy would change
+  const { asked: _, shadow: __, ...stopped } = decision;
+  if (!standing.allowed) {
+    const message = `${shape.tool} is not among the tools that this tenant may use.`;
+    return { ...stopped, effect: "deny", reasons: [notAllowed], approval: null, message };
   }
-  if (r.standing.status === "changed" && decision.effect !== "deny") {
-    const message = `${r.shape.tool} is another tool than was reviewed; it is quarantined until somebody reviews it.`;
-    return { ...decision, effect: "quarantine", reasons: [toolChanged], approval: null, message };
-  }
-  return decision;
+  const message = `${shape.tool} is another tool than was reviewed; it is quarantined until somebody reviews it.`;
+  return { ...stopped, effect: "quarantine", reasons: [toolChanged], approval: null, message };
 }
+
+/** What the policy is asked about a proposal. */
+export const requestFor = (p: Proposal, r: Resolved, approvals: Approvers, now: Date): DecisionRequest => ({
+  tenantId: p.caller.tenantId,
+  principal: {
+    id: p.caller.principalId,
+    kind: p.caller.principalKind,
+    roles: p.caller.roles,
+    ownerId: p.caller.ownerId,
+  },
+  delegation: { userId: p.caller.ownerId, depth: p.caller.ownerId === null ? 0 : 1 },
+  tool: {
+    name: r.shape.tool,
+    connector: r.connection.connector,
+    operation: p.operation,
+    verb: r.shape.verb,
+    risk: r.shape.risk,
+    dataTypes: r.shape.dataTypes,
+    environment: r.connection.environment,
+  },
+  target: r.shape.target,
+  facts: r.shape.facts,
+  approvals,
+  now,
+});
 
 /** Reasons that are no policies of the tenant. */
 export const notAllowed = "guard-tool-not-allowed";

@@ -1,7 +1,7 @@
 /** The receipts of an action: one with each decision, one with each outcome, in the commit that records it. [X5] */
 
 import type { OperationOutcome } from "#act/connectors";
-import type { Decision } from "#act/policy";
+import type { Decision, ShadowVerdict } from "#act/policy";
 import type { Caller } from "#platform/access";
 import type { Tx, WriteSet } from "#platform/db";
 import type { ReceiptDraft, Receipts } from "#sign/receipts";
@@ -95,7 +95,7 @@ export async function addDecision(
       effect: d.effect,
       reasons: d.reasons,
       errors: d.errors,
-      obligations: (d.approval?.requirements ?? []).map((q) => `approve:${q.role}:${q.quorum}`),
+      obligations: obligationsOf(d),
       policy: {
         ...(d.policy.bundle ? { bundle: d.policy.bundle } : {}),
         ...(d.policy.version ? { version: d.policy.version } : {}),
@@ -110,7 +110,29 @@ export async function addDecision(
     evidence: { declared: ["action.target"], observed: ["decision"] },
     ...(input === undefined ? {} : { disclose: { args: input } }),
   });
+  if (d.shadow) await receipts.add(into, shadowDecision(r, d, d.shadow));
 }
+
+/** What the candidate said, as a receipt of its own: `mode` says that it decided nothing. */
+const shadowDecision = (r: Recorded, d: Decision, s: ShadowVerdict): ReceiptDraft => ({
+  ...about(r),
+  type: "action.decision",
+  decision: {
+    effect: s.effect,
+    reasons: s.reasons,
+    errors: s.errors,
+    policy: { bundle: s.bundle, version: String(s.version), engine: d.policy.engine, schema: s.schema },
+    entities: d.entitiesDigest,
+    context: d.contextDigest,
+    mode: "shadow",
+  },
+  evidence: { observed: ["decision"] },
+});
+const obligationsOf = ({ approval }: Decision): string[] => [
+  ...(approval?.requirements ?? []).map((q) => `approve:${q.role}:${q.quorum}`),
+  ...(approval?.workflows ?? []).map((name) => `approve:workflow:${name}`),
+  ...(approval?.stepUp ? [`step_up:${approval.stepUp}`] : []),
+];
 
 const statusOf = { completed: "completed", failed: "tool_error", unknown: "unknown" } as const;
 

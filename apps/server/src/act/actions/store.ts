@@ -25,6 +25,8 @@ export interface ActionRow {
   executor: string | null;
   approval_id: string | null;
   decision: string;
+  /** What the policy was asked, sealed; null when it was not asked. */
+  asked: Uint8Array | null;
   error: string | null;
   /** Milliseconds since 1970, by this process's clock, so that the answer needs no look at the row. */
   at: number;
@@ -67,15 +69,16 @@ export const insertAction = defineWrite<ActionRow>({
     executor: "uuid",
     approval_id: "uuid",
     decision: "jsonb",
+    asked: "bytea",
     error: "jsonb",
     at: "float8",
   },
   text: `/* actions.insertAction */ insert into action (tenant_id, id, state, connection, operation, tool, verb, target, environment, digest,
       facts, input, principal_id, run_id, step, reservation, effect_key, idempotent, timeout_ms, executor, approval_id, decision,
-      error, created_at, started_at, ended_at)
+      asked, error, created_at, started_at, ended_at)
     select b.tenant_id, b.id, b.state, b.connection, b.operation, b.tool, b.verb, b.target, b.environment, b.digest, b.facts, b.input,
       b.principal_id, b.run_id, b.step, b.reservation, b.effect_key, b.idempotent, b.timeout_ms, b.executor, b.approval_id,
-      b.decision, b.error, to_timestamp(b.at / 1000), case when b.state = 'executing' then to_timestamp(b.at / 1000) end,
+      b.decision, b.asked, b.error, to_timestamp(b.at / 1000), case when b.state = 'executing' then to_timestamp(b.at / 1000) end,
       case when b.state in ('denied', 'quarantined') then to_timestamp(b.at / 1000) end
     from batch b`,
 });
@@ -179,6 +182,15 @@ export interface StoredAction {
     readonly effect: string;
     readonly reasons: readonly string[];
     readonly message: string;
+    /** What the candidate beside the policy in force said. */
+    readonly shadow?: {
+      readonly policyId: string;
+      readonly version: number;
+      readonly effect: string;
+      readonly reasons: readonly string[];
+      readonly differs: boolean;
+      readonly errors?: readonly string[];
+    };
   };
   readonly createdAt: Date;
   readonly startedAt: Date | null;
@@ -194,6 +206,19 @@ export async function findAction(db: Db, tenantId: string, id: string): Promise<
   const rows = await db.query<StoredAction>(sql`/* actions.find */
     select ${columns} from action a where a.tenant_id = ${tenantId} and a.id = ${id}`);
   return rows[0];
+}
+
+/** What an explanation needs of an action. */
+export async function findAskedAction(
+  db: Db,
+  tenantId: string,
+  id: string,
+): Promise<{ readonly asked: Uint8Array | null; readonly decision: StoredAction["decision"] } | undefined> {
+  const [row] = await db.query<{ asked: Uint8Array | null; decision: StoredAction["decision"] }>(
+    sql`/* actions.findAsked */
+    select a.asked, a.decision from action a where a.tenant_id = ${tenantId} and a.id = ${id}`,
+  );
+  return row;
 }
 
 export async function findReserved(

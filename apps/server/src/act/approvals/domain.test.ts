@@ -1,18 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type ApprovalState, approvalStates, approvalTransitions, tally, type Vote } from "./domain.ts";
+import { accepts, anyone, byPrincipal, byRole } from "./seats.ts";
 import {
-  type ApprovalState,
-  approvalStates,
-  approvalTransitions,
-  hasRole,
-  isGranted,
-  missing,
+  escalated,
+  groupsOf,
+  nextEscalation,
+  opened,
+  openTo,
+  progressOf,
   type Requirement,
-  tally,
-  type Vote,
-} from "./domain.ts";
+  type Stage,
+  stageOfRoles,
+} from "./stages.ts";
 
-const events = ["grant", "reject", "expire", "cancel", "consume"] as const;
+const events = ["grant", "override", "reject", "expire", "cancel", "consume"] as const;
 const ended: readonly ApprovalState[] = ["rejected", "expired", "cancelled", "consumed"];
 
 describe("the life of an approval", () => {
@@ -53,21 +55,49 @@ describe("the life of an approval", () => {
 
 const roles = ["approver", "admin", "auditor"] as const;
 const role = fc.constantFrom(...roles);
-const vote: fc.Arbitrary<Vote> = fc.record({
-  principalId: fc.constantFrom("p1", "p2", "p3", "p4"),
-  principalName: fc.constant(""),
-  vote: fc.constantFrom("approve" as const, "reject" as const),
-  roles: fc.uniqueArray(role),
-  reason: fc.constant(""),
-  receiptDigest: fc.constant("sha256:0"),
-  at: fc.constant(new Date(0)),
+const at = (minutes: number): Date => new Date(minutes * 60_000);
+
+const voteOf = (
+  principalId: string,
+  held: readonly string[],
+  more: Partial<Pick<Vote, "vote" | "stage" | "onBehalfOf">> = {},
+): Vote => ({
+  principalId,
+  principalName: "",
+  vote: "approve",
+  roles: held,
+  rights: [...held.map(byRole), byPrincipal(principalId)],
+  stage: 0,
+  onBehalfOf: null,
+  factor: null,
+  reason: "",
+  receiptDigest: "sha256:0",
+  at: at(0),
+  ...more,
 });
+const vote: fc.Arbitrary<Vote> = fc
+  .tuple(
+    fc.constantFrom("p1", "p2", "p3", "p4"),
+    fc.uniqueArray(role),
+    fc.constantFrom("approve" as const, "reject" as const),
+  )
+  .map(([id, held, how]) => voteOf(id, held, { vote: how }));
 const requirement: fc.Arbitrary<Requirement> = fc.record({ role, quorum: fc.integer({ min: 1, max: 3 }) });
 const requirements = fc.uniqueArray(requirement, { selector: (r) => r.role, minLength: 1, maxLength: 3 });
 const votes = fc.array(vote, { maxLength: 8 });
 
-const approving = (cast: readonly Vote[], name: string): number =>
-  new Set(cast.filter((v) => v.vote === "approve" && v.roles.includes(name)).map((v) => v.principalId)).size;
+const granted = (needs: readonly Requirement[], cast: readonly Vote[]): boolean =>
+  progressOf([stageOfRoles("policy", needs)], cast).open.length === 0;
+
+const told = (needs: readonly Requirement[], cast: readonly Vote[], state: ApprovalState = "pending") =>
+  tally({
+    requirements: needs,
+    stages: [stageOfRoles("policy", needs)],
+    workflows: [],
+    votes: cast,
+    state,
+    override: null,
+  });
 
 describe("a quorum", () => {
   it("[A1] is reached when every place of every requirement has a person of its own, and not before", () => {
@@ -83,92 +113,126 @@ describe("a quorum", () => {
           if (v.vote === "approve") held.set(v.principalId, [...(held.get(v.principalId) ?? []), ...v.roles]);
         }
         const places = needs.flatMap((n) => Array.from({ length: n.quorum }, () => n.role));
-        expect(isGranted(needs, cast)).toBe(seats(places, [...held.values()]));
+        expect(granted(needs, cast)).toBe(seats(places, [...held.values()]));
       }),
     );
   });
 
   it("[A1] is not reached by one person who holds both roles", () => {
-    const both: Vote = {
-      principalId: "p1",
-      principalName: "",
-      vote: "approve",
-      roles: ["approver", "admin"],
-      reason: "",
-      receiptDigest: "",
-      at: new Date(0),
-    };
+    const both = voteOf("p1", ["approver", "admin"]);
     const needs = [
       { role: "approver", quorum: 1 },
       { role: "admin", quorum: 1 },
     ];
-    expect(isGranted(needs, [both])).toBe(false);
-    expect(isGranted(needs, [both, { ...both, principalId: "p2", roles: ["admin"] }])).toBe(true);
-    expect(isGranted(needs, [{ ...both, principalId: "p2", roles: ["admin"] }, both])).toBe(true);
+    expect(granted(needs, [both])).toBe(false);
+    expect(granted(needs, [both, voteOf("p2", ["admin"])])).toBe(true);
+    expect(granted(needs, [voteOf("p2", ["admin"]), both])).toBe(true);
   });
 
   it("[A1] counts a principal once, however often they vote", () => {
     fc.assert(
       fc.property(requirements, votes, fc.integer({ min: 1, max: 4 }), (needs, cast, times) => {
         const repeated = Array.from({ length: times }, () => cast).flat();
-        expect(isGranted(needs, repeated)).toBe(isGranted(needs, cast));
-        expect(tally({ requirements: needs, votes: repeated })).toEqual(
-          tally({ requirements: needs, votes: cast }),
-        );
+        expect(granted(needs, repeated)).toBe(granted(needs, cast));
+        expect(told(needs, repeated)).toEqual(told(needs, cast));
       }),
     );
   });
 
   it("[A1] never counts a rejection as an approval", () => {
-    const rejecting = { role: "approver", quorum: 1 };
-    const no = (principalId: string): Vote => ({
-      principalId,
-      principalName: "",
-      vote: "reject",
-      roles: ["approver"],
-      reason: "",
-      receiptDigest: "",
-      at: new Date(0),
-    });
-    expect(isGranted([rejecting], [no("p1"), no("p2")])).toBe(false);
-    expect(tally({ requirements: [rejecting], votes: [no("p1")] })).toEqual({ count: 0, roles: [] });
-  });
-
-  it("says what is missing: nothing exactly when it is reached, the largest shortfall first", () => {
-    fc.assert(
-      fc.property(requirements, votes, (needs, cast) => {
-        const lacking = missing(needs, cast);
-        expect(lacking.length === 0).toBe(isGranted(needs, cast));
-        for (const l of lacking) {
-          const need = needs.find((n) => n.role === l.role);
-          expect(l.quorum).toBeGreaterThanOrEqual((need?.quorum ?? 0) - approving(cast, l.role));
-          expect(l.quorum).toBeLessThanOrEqual(need?.quorum ?? 0);
-          expect(l.quorum).toBeGreaterThan(0);
-        }
-        const sizes = lacking.map((l) => l.quorum);
-        expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
-      }),
-    );
-  });
-
-  it("tells the policy distinct approvers and only roles that were asked for and held", () => {
-    fc.assert(
-      fc.property(requirements, votes, (needs, cast) => {
-        const told = tally({ requirements: needs, votes: cast });
-        const people = new Set(cast.filter((v) => v.vote === "approve").map((v) => v.principalId));
-        expect(told.count).toBe(people.size);
-        for (const name of told.roles) {
-          expect(needs.some((n) => n.role === name)).toBe(true);
-          expect(approving(cast, name)).toBeGreaterThan(0);
-        }
-      }),
-    );
-  });
-
-  it("[A1] lets nobody vote who holds none of the required roles", () => {
     const needs = [{ role: "approver", quorum: 1 }];
-    expect(hasRole(["admin", "operator"], needs)).toBe(false);
-    expect(hasRole(["admin", "approver"], needs)).toBe(true);
-    expect(hasRole([], needs)).toBe(false);
+    const no = voteOf("p1", ["approver"], { vote: "reject" });
+    expect(granted(needs, [no, { ...no, principalId: "p2" }])).toBe(false);
+    expect(told(needs, [no])).toEqual({ count: 0, roles: [], workflows: [] });
+  });
+
+  it("tells the policy distinct approvers and, before it is granted, only roles that were asked for and held", () => {
+    fc.assert(
+      fc.property(requirements, votes, (needs, cast) => {
+        const { count, roles: given } = told(needs, cast);
+        const approving = cast.filter((v) => v.vote === "approve");
+        expect(count).toBe(new Set(approving.map((v) => v.principalId)).size);
+        for (const name of given) {
+          expect(needs.some((n) => n.role === name)).toBe(true);
+          expect(approving.some((v) => v.roles.includes(name))).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it("[A6] tells the policy what it asked for once granted, and no other role that nobody held", () => {
+    const needs = [{ role: "approver", quorum: 1 }];
+    const [stage] = escalated(
+      [
+        {
+          ...stageOfRoles("policy", needs),
+          slaMs: 1,
+          openedAt: at(0).toISOString(),
+          escalateTo: [byRole("admin")],
+        },
+      ],
+      { open: [0], empty: [1] },
+      at(1),
+    ).stages as [Stage];
+    const cast = [voteOf("p1", ["admin"])];
+    const given = { requirements: needs, stages: [stage], workflows: [], votes: cast, override: null };
+    expect(tally({ ...given, state: "approved" })).toMatchObject({ count: 1, roles: ["admin", "approver"] });
+    expect(tally({ ...given, votes: [], state: "pending" }).roles).toEqual([]);
+  });
+});
+
+const stage = (name: string, more: Partial<Stage> = {}): Stage => ({
+  ...stageOfRoles(name, []),
+  places: [{ anyOf: [byRole(name)], count: 1 }],
+  ...more,
+});
+
+describe("stages", () => {
+  it("[A5] open one after the other, or together where they say so; votes of an earlier group do not count again", () => {
+    const stages = [stage("a"), stage("b"), stage("c", { alongside: true }), stage("d")];
+    expect(groupsOf(stages)).toEqual([[0], [1, 2], [3]]);
+    expect(progressOf(stages, []).open).toEqual([0]);
+    const all = ["a", "b", "c", "d"];
+    const first = voteOf("p1", all);
+    expect(progressOf(stages, [first])).toEqual({ open: [1, 2], empty: [0, 1, 1, 1] });
+    const second = voteOf("p2", ["c"], { stage: 1 });
+    expect(progressOf(stages, [first, second])).toEqual({ open: [1, 2], empty: [0, 1, 0, 1] });
+    const third = voteOf("p3", all, { stage: 1 });
+    expect(progressOf(stages, [first, second, third]).open).toEqual([3]);
+    const last = voteOf("p4", ["d"], { stage: 3 });
+    expect(progressOf(stages, [first, second, third, last]).open).toEqual([]);
+  });
+
+  it("[A5] are never through by votes that were cast before they opened", () => {
+    fc.assert(
+      fc.property(fc.array(vote, { maxLength: 12 }), (cast) => {
+        const stages = [stage("approver"), stage("admin")];
+        const { open } = progressOf(stages, cast); // all of them cast in the first stage
+        expect(open.length).toBeGreaterThan(0);
+      }),
+    );
+  });
+
+  it("[A6] that are overdue are escalated once and let the next group vote; others are left alone", () => {
+    const waiting = [stage("a", { slaMs: 60_000, escalateTo: [byRole("z")] }), stage("b", { slaMs: 1 })];
+    const begun = opened(waiting, [0], at(10));
+    const progress = progressOf(begun, []);
+    expect(nextEscalation(begun, progress)).toEqual(at(11));
+    expect(escalated(begun, progress, at(10)).which).toEqual([]);
+    const { stages, which } = escalated(begun, progress, at(11));
+    expect(which).toEqual([0]);
+    expect(openTo(stages, [0])).toEqual([byRole("a"), byRole("z")]);
+    expect(openTo(stages, [1])).toEqual([byRole("b")]);
+    expect(escalated(stages, progressOf(stages, []), at(99)).which).toEqual([]);
+    expect(nextEscalation(stages, progressOf(stages, []))).toBeNull();
+    expect(progressOf(stages, [voteOf("p1", ["z"])]).open).toEqual([1]);
+  });
+
+  it("[A1] take votes of those they name, and of everybody where they name nobody", () => {
+    const rights = new Set([byRole("admin"), byPrincipal("p1")]);
+    expect(accepts([byRole("approver")], rights)).toBe(false);
+    expect(accepts([byRole("approver"), byPrincipal("p1")], rights)).toBe(true);
+    expect(accepts([anyone], new Set())).toBe(true);
+    expect(accepts([], rights)).toBe(false);
   });
 });

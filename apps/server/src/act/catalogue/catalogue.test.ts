@@ -4,6 +4,7 @@ import { createConnectors } from "#act/connectors";
 import type { Caller } from "#platform/access";
 import { newId } from "#platform/kernel";
 import { createDialer } from "#platform/net";
+import { createVault } from "#platform/vault";
 import { useDatabase } from "#testing";
 import { type AllowedTool, matches, operatorAllows } from "./allowance.ts";
 import { type Classification, lowered, noOverrides } from "./domain.ts";
@@ -75,14 +76,16 @@ describe("what another process said of a tool", () => {
     }) as unknown as Caller; // what this room and the one below it read
 
   const open = (cacheMs: number) => {
+    const receipts = { add: async () => ({}) };
     const connectors = createConnectors({
       db: db(),
-      vault: { listSecrets: async () => [], readSecret: async () => "" },
+      vault: createVault({ db: db(), kek: new Uint8Array(32).fill(7) }),
+      receipts,
+      origin: "http://127.0.0.1",
       dialer: createDialer({ allow: [], maxResponseBytes: 1, connectTimeoutMs: 1 }),
       onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
       cacheMs,
     });
-    const receipts = { add: async () => ({}) };
     const catalogue = createCatalogue({ db: db(), connectors, receipts, cacheMs });
     const standing = async (tenantId: string) => {
       const [connection, operation] = [

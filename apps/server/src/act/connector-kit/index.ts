@@ -19,6 +19,7 @@ export type {
 } from "./connector.ts";
 export { brokenOff, failed, mayPass, refusal } from "./failure.ts";
 export { connectionField, hostField, lineField, portField, secretReference, timeoutField } from "./fields.ts";
+export { isHeaderName, isHeaderToken, isHeaderValue, reservedHeaders } from "./header-text.ts";
 export { isJson, maxDepth, storableJson, storableText } from "./json-value.ts";
 export { defineOperation, type Meaning, type OperationSpec } from "./operation.ts";
 export { problemsOf } from "./problems.ts";

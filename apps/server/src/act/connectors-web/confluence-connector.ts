@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { authSecrets } from "#act/connector-auth";
 import {
   type Connector,
   connectionField,
@@ -7,7 +8,6 @@ import {
   lineField,
   type OperationOutcome,
 } from "#act/connector-kit";
-import { authSecrets } from "./web-auth.ts";
 import { completed, fieldAt, onAnswer, reportOf, textAt, type WebAnswer } from "./web-call.ts";
 import { callJson, segment } from "./web-json.ts";
 import { siteFields, siteOf, trimmed } from "./web-site.ts";

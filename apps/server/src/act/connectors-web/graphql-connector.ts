@@ -1,5 +1,6 @@
 import { type DocumentNode, GraphQLError, Kind, type OperationDefinitionNode, parse } from "graphql";
 import { z } from "zod";
+import { authSecrets } from "#act/connector-auth";
 import {
   type Connector,
   connectionField,
@@ -10,7 +11,6 @@ import {
   type OperationOutcome,
 } from "#act/connector-kit";
 import type { FieldProblem, Json } from "#platform/kernel";
-import { authSecrets } from "./web-auth.ts";
 import { completed, fieldAt, onAnswer, reportOf, type WebAnswer } from "./web-call.ts";
 import { callJson } from "./web-json.ts";
 import { fixedHeaders, siteFields, siteOf } from "./web-site.ts";

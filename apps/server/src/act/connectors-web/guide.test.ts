@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 // guide: begin
 import { z } from "zod";
+import { authSecrets } from "#act/connector-auth";
 import { type Connector, checkConnector, connectionField, defineOperation } from "#act/connector-kit";
-import { authSecrets } from "./web-auth.ts";
 import { completed, onAnswer, reportOf, textAt } from "./web-call.ts";
 import { callJson, segment } from "./web-json.ts";
 import { siteFields, siteOf, trimmed } from "./web-site.ts";

@@ -34,7 +34,7 @@ describe("the config of an http connection", () => {
       auth: { bearer: "wms-token" },
       idempotencyHeader: "idempotency-key",
       timeout: 5_000,
-      owned: new Set(["x-client", "idempotency-key"]),
+      owned: new Set(["x-client", "authorization", "idempotency-key"]),
       facts: [{ name: "amount", type: "long", path: "body.amount", required: false }],
     });
   });

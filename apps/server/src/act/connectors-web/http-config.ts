@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { authHeaders, headerName, webAuth } from "#act/connector-auth";
 import { timeoutField } from "#act/connector-kit";
 import { parseTarget } from "#platform/net";
 import { lowerCased } from "./http-headers.ts";
 import { pathProblem } from "./http-path.ts";
-import { headerName, webAuth } from "./web-auth.ts";
 import { baseUrl, fixedHeaders } from "./web-site.ts";
 
 const testPath = z.string().superRefine((text, context) => {
@@ -60,7 +60,7 @@ export const httpConfig = z
       headers: lowerCased(fixed),
       /** Header names that belong to the connection: a caller may not set them. */
       owned: new Set(
-        [...Object.keys(lowerCased(fixed)), rest.auth?.header?.name.toLowerCase(), idempotencyHeader].filter(
+        [...Object.keys(lowerCased(fixed)), ...authHeaders(rest.auth), idempotencyHeader].filter(
           (name) => name !== undefined,
         ),
       ),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { authSecrets } from "#act/connector-auth";
 import { type Connector, defineOperation, type FactSpec, type OperationOutcome } from "#act/connector-kit";
 import type { FieldProblem } from "#platform/kernel";
 import { readFacts } from "./facts.ts";
@@ -6,7 +7,6 @@ import { type HttpSettings, httpConfig } from "./http-config.ts";
 import { type HttpInput, httpInput } from "./http-input.ts";
 import { httpList } from "./http-list.ts";
 import { isIdempotent, prepareRequest, targetOf } from "./http-request.ts";
-import { authSecrets } from "./web-auth.ts";
 import { callWeb } from "./web-call.ts";
 
 const verbs = {

@@ -3,7 +3,6 @@ import type { HttpSettings } from "./http-config.ts";
 import { lowerCased } from "./http-headers.ts";
 import type { HttpInput } from "./http-input.ts";
 import { normalPath } from "./http-path.ts";
-import { credentialsOf } from "./web-auth.ts";
 import { plainHeaders, type WebRequest } from "./web-call.ts";
 
 /** `host/path`, as it is dialled: what policy and people see is where the request goes. */
@@ -28,14 +27,13 @@ export const isIdempotent = (settings: HttpSettings, method: HttpInput["method"]
 
 export const isRead = (method: HttpInput["method"]): boolean => method === "GET" || method === "HEAD";
 
-/** The request with its secrets in place. Rejects with SECRET_NOT_FOUND or SECRET_UNREADABLE. */
-export async function prepareRequest(
+/** The request, without its credentials. */
+export function prepareRequest(
   context: CallContext<HttpSettings>,
   input: HttpInput,
   idempotencyKey: string,
-): Promise<WebRequest> {
+): WebRequest {
   const { settings } = context.connection;
-  const credentials = await credentialsOf(settings.auth, context);
   const { body } = input;
   const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
   const type = typeof body === "string" ? "text/plain; charset=utf-8" : "application/json";
@@ -44,7 +42,6 @@ export async function prepareRequest(
     ...(text === undefined ? {} : { "content-type": type }),
     ...lowerCased(input.headers ?? {}),
     ...settings.headers,
-    ...credentials.headers,
   };
   const read = isRead(input.method);
   if (settings.idempotencyHeader !== undefined && !read) headers[settings.idempotencyHeader] = idempotencyKey;
@@ -58,6 +55,6 @@ export async function prepareRequest(
     expected: input.expect?.status,
     timeoutMs: settings.timeout,
     maxResponseBytes: settings.maxResponseBytes,
-    secrets: credentials.secrets,
+    auth: settings.auth,
   };
 }

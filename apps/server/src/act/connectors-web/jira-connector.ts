@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { authSecrets } from "#act/connector-auth";
 import {
   type Connector,
   connectionField,
@@ -8,7 +9,6 @@ import {
   type OperationOutcome,
 } from "#act/connector-kit";
 import type { Json } from "#platform/kernel";
-import { authSecrets } from "./web-auth.ts";
 import { completed, fieldAt, onAnswer, reportOf, textAt } from "./web-call.ts";
 import { callJson, segment } from "./web-json.ts";
 import { siteFields, siteOf, trimmed } from "./web-site.ts";

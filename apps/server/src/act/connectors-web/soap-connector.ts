@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { authSecrets } from "#act/connector-auth";
 import {
   type Connector,
   connectionField,
@@ -10,7 +11,6 @@ import {
 } from "#act/connector-kit";
 import type { Json } from "#platform/kernel";
 import { envelopeOf, problemOfXml, readEnvelope } from "./soap-envelope.ts";
-import { authSecrets, credentialsOf } from "./web-auth.ts";
 import { callWeb, onAnswer, plainHeaders } from "./web-call.ts";
 import { siteFields, siteOf } from "./web-site.ts";
 
@@ -72,8 +72,7 @@ async function execute(context: OperationContext<Settings>, from: Input): Promis
   const { settings } = context.connection;
   const read = settings.reads.includes(from.action);
   const soap12 = settings.version === "1.2";
-  const outcome = await callWeb(context, async () => {
-    const credentials = await credentialsOf(settings.auth, context);
+  const outcome = await callWeb(context, () => {
     const type = soap12
       ? `application/soap+xml; charset=utf-8; action="${from.action}"`
       : "text/xml; charset=utf-8";
@@ -85,14 +84,13 @@ async function execute(context: OperationContext<Settings>, from: Input): Promis
         accept: "text/xml, application/soap+xml",
         "content-type": type,
         ...(soap12 ? {} : { soapaction: `"${from.action}"` }),
-        ...credentials.headers,
       },
       body: envelopeOf(settings.version, from),
       read,
       idempotent: read,
       expected: [200, 202, 400, 500], // faults come with 400 and 500
       timeoutMs: settings.timeout,
-      secrets: credentials.secrets,
+      auth: settings.auth,
     };
   });
   return onAnswer(outcome, (answer) => readEnvelope(answer, context.connection.name, read));
@@ -112,12 +110,11 @@ export const soapConnector: Connector<Settings> = {
   async test(context) {
     const { settings } = context.connection;
     const at = siteOf(settings.url);
-    const outcome = await callWeb(context, async () => {
-      const { headers, secrets } = await credentialsOf(settings.auth, context);
+    const outcome = await callWeb(context, () => {
       const expected = [200, 400, 404, 405, 500, 501]; // a service need not answer GET; it has to be there
-      const all = { ...plainHeaders, ...headers };
-      const how = { read: true, idempotent: true, expected, timeoutMs: settings.timeout, secrets };
-      return { method: "GET", url: `${settings.url}?wsdl`, headers: all, ...how };
+      const how = { read: true, idempotent: true, expected, timeoutMs: settings.timeout };
+      const url = `${settings.url}?wsdl`;
+      return { method: "GET", url, headers: plainHeaders, auth: settings.auth, ...how };
     });
     if (outcome.status !== "completed")
       return { ok: false, code: outcome.error.code, message: outcome.error.message };

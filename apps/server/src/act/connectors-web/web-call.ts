@@ -1,6 +1,9 @@
+import { type Authorized, authorize, heard, renew, type WebAuth } from "#act/connector-auth";
 import {
+  brokenOff,
   type CallContext,
   failed,
+  mayPass,
   type OperationOutcome,
   scrubber,
   type TestReport,
@@ -21,8 +24,10 @@ export interface WebRequest {
   readonly expected?: readonly number[] | undefined;
   readonly timeoutMs: number;
   readonly maxResponseBytes?: number | undefined;
-  /** What must not come back to anyone. */
-  readonly secrets: readonly string[];
+  /** How it says who it is from. */
+  readonly auth?: WebAuth | undefined;
+  /** What must not come back to anyone, besides the credentials of `auth`. */
+  readonly secrets?: readonly string[];
 }
 
 /** The output of a completed call. */
@@ -44,20 +49,48 @@ export const plainHeaders = {
 
 /**
  * One call over HTTP. Never throws for what the vault, the dialer or the other side does. Redirects are not
- * followed: a redirect is an answer, and policy has seen no other target.
+ * followed: a redirect is an answer, and policy has seen no other target. Where the other side refuses a credential
+ * that was obtained, the next one is obtained, and a request that may be repeated is sent once more.
  */
 export async function callWeb(
   context: CallContext,
   prepare: () => WebRequest | Promise<WebRequest>,
 ): Promise<OperationOutcome> {
   let request: WebRequest;
+  let authorized: Authorized;
   try {
     request = await prepare();
+    authorized = await authorize(request.auth, context, request);
   } catch (error) {
-    if (!isOarsError(error)) throw error;
-    return failed(error.code, error.message); // of the vault: names the secret
+    return unprepared(error);
   }
-  const { method, url, headers, body, read, idempotent, expected, maxResponseBytes } = request;
+  const started = performance.now();
+  const first = await send(context, request, authorized, 0);
+  if (!first.refused || request.auth === undefined || authorized.grant === undefined) return first.outcome;
+  try {
+    const grant = await renew(request.auth, context, authorized.grant);
+    if (grant === undefined) return first.outcome;
+    if (!request.idempotent && !request.read) return again(first.outcome);
+    authorized = await authorize(request.auth, context, request, grant);
+  } catch (error) {
+    return unprepared(error);
+  }
+  return (await send(context, request, authorized, performance.now() - started)).outcome;
+}
+
+interface Sent {
+  readonly outcome: OperationOutcome;
+  /** The credential was not taken. */
+  readonly refused: boolean;
+}
+
+async function send(
+  context: CallContext,
+  request: WebRequest,
+  authorized: Authorized,
+  spentMs: number,
+): Promise<Sent> {
+  const { method, body, read, idempotent, expected, maxResponseBytes } = request;
   const asked: Asked = {
     connection: context.connection.name,
     method,
@@ -65,25 +98,43 @@ export async function callWeb(
     idempotent,
     expected,
     now: new Date(),
-    clean: scrubber(request.secrets),
+    clean: scrubber([...(request.secrets ?? []), ...authorized.secrets]),
   };
   try {
     const answer = await context.dialer.request({
       method,
-      url,
-      headers,
+      url: authorized.url,
+      headers: authorized.headers,
       body,
-      timeoutMs: Math.min(context.timeoutMs, request.timeoutMs),
+      timeoutMs: Math.max(1, Math.min(context.timeoutMs, request.timeoutMs) - spentMs),
       maxResponseBytes,
       signal: context.signal,
       tenantId: context.connection.tenantId,
+      identity: authorized.identity,
     });
-    return outcomeOfAnswer(asked, answer);
+    return { outcome: outcomeOfAnswer(asked, answer), refused: heard(request.auth, authorized, answer) };
   } catch (error) {
     if (!isNetError(error)) throw error;
-    return outcomeOfFailure(asked, error);
+    return { outcome: outcomeOfFailure(asked, error), refused: false };
   }
 }
+
+/** Nothing was sent: a secret is missing, or no credential can be had. */
+function unprepared(error: unknown): OperationOutcome {
+  if (isNetError(error)) return brokenOff(error, { sent: false, idempotent: false, passing: mayPass(error) });
+  if (!isOarsError(error)) throw error;
+  const outcome = failed(error.code, error.message, { retryable: error.retry !== "never" });
+  const { seconds } = error.params;
+  return outcome.status === "failed" && outcome.retryable && typeof seconds === "number"
+    ? { ...outcome, retryAfterMs: seconds * 1_000 }
+    : outcome;
+}
+
+/** The other side refused, so nothing happened; with the new credential it may be tried again. */
+const again = (outcome: OperationOutcome): OperationOutcome =>
+  outcome.status === "failed"
+    ? { ...outcome, error: { ...outcome.error, retry: "retryable" }, retryable: true }
+    : outcome;
 
 /** Reads a completed call further; other outcomes stay. */
 export function onAnswer(

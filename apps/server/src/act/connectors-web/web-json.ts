@@ -1,5 +1,5 @@
+import type { WebAuth } from "#act/connector-auth";
 import type { CallContext, OperationOutcome } from "#act/connector-kit";
-import { credentialsOf, type WebAuth } from "./web-auth.ts";
 import { callWeb, plainHeaders } from "./web-call.ts";
 
 export interface JsonRequest {
@@ -20,8 +20,7 @@ export const callJson = (
   settings: { readonly auth?: WebAuth | undefined; readonly timeout: number },
   request: JsonRequest,
 ): Promise<OperationOutcome> =>
-  callWeb(context, async () => {
-    const credentials = await credentialsOf(settings.auth, context);
+  callWeb(context, () => {
     const read = request.read ?? request.method === "GET";
     return {
       method: request.method,
@@ -30,14 +29,13 @@ export const callJson = (
         ...plainHeaders,
         ...(request.body === undefined ? {} : { "content-type": "application/json" }),
         ...request.headers,
-        ...credentials.headers,
       },
       body: request.body === undefined ? undefined : JSON.stringify(request.body),
       read,
       idempotent: read || (request.idempotent ?? false),
       expected: request.expected,
       timeoutMs: settings.timeout,
-      secrets: credentials.secrets,
+      auth: settings.auth,
     };
   });
 

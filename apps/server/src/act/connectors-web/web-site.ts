@@ -1,9 +1,9 @@
 /** Config of connectors that speak HTTP with one site. */
 import { z } from "zod";
+import { webAuth } from "#act/connector-auth";
 import { timeoutField } from "#act/connector-kit";
 import { isNetError, parseTarget } from "#platform/net";
 import { fixedHeaderProblem } from "./http-headers.ts";
-import { webAuth } from "./web-auth.ts";
 
 export const baseUrl = z.string().superRefine((text, context) => {
   try {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Caller, Permission } from "#platform/access";
 import { sql } from "#platform/db";
-import { newId } from "#platform/kernel";
+import { newId, sha256, systemClock } from "#platform/kernel";
 import { createDialer } from "#platform/net";
+import { createVault } from "#platform/vault";
+import { createReceipts } from "#sign/receipts";
 import { drivers, useDatabase } from "#testing";
 import { type Connectors, createConnectors } from "./index.ts";
 
@@ -24,10 +26,19 @@ const wms = { name: "wms", connector: "http", config: { baseUrl: "https://wms.ex
 
 describe.each(drivers)("connections on %s", (driver) => {
   const db = useDatabase(driver);
+  const vault = () => createVault({ db: db(), kek: new Uint8Array(sha256("connections")) });
   const connectorsOf = (options: { secrets?: readonly string[]; cacheMs?: number } = {}): Connectors =>
     createConnectors({
       db: db(),
+      origin: "http://127.0.0.1:8080",
+      receipts: createReceipts({
+        db: db(),
+        vault: vault(),
+        origin: "http://127.0.0.1:8080",
+        clock: systemClock,
+      }),
       vault: {
+        ...vault(),
         listSecrets: async () => (options.secrets ?? []).map((name) => ({ name }) as never), // only the names are read
         readSecret: async () => "s3cret-value",
       },

@@ -12,5 +12,8 @@ export type {
   TestReport,
   Verb,
 } from "#act/connector-kit";
+export { connectionTag, type Expected } from "./changes.ts";
 export type { ConnectionInput } from "./domain.ts";
 export { type Connectors, type ConnectorsDeps, createConnectors } from "./service.ts";
+export type { ConnectionStatus, CredentialStatus } from "./status.ts";
+export type { ConnectionVersion } from "./versions-store.ts";

@@ -1,53 +1,73 @@
-import {
-  type Connection,
-  type ConnectionInfo,
-  type Connector,
-  type FactSpec,
-  type Operation,
-  problemsOf,
-  type TestReport,
+import { createGrants, digestOfSpec, type GrantIo } from "#act/connector-auth";
+import type {
+  Connection,
+  ConnectionInfo,
+  Connector,
+  FactSpec,
+  Operation,
+  TestReport,
 } from "#act/connector-kit";
 import { webConnectors } from "#act/connectors-web";
 import { wireConnectors } from "#act/connectors-wire";
 import { type Caller, requirePermission } from "#platform/access";
 import type { Database, Tx } from "#platform/db";
 import type { SecurityEvents } from "#platform/events";
-import { type FieldProblem, newId, OarsError } from "#platform/kernel";
+import { type Fault, OarsError } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
+import type { Receipts } from "#sign/receipts";
+import { type BreakerRules, createBreaker } from "./breaker.ts";
+import { type Expected, factsOf, putChecked, removeChecked } from "./changes.ts";
 import { createConnectionCache } from "./connection-cache.ts";
-import {
-  type ConnectionInput,
-  connectionInput,
-  factProblems,
-  factSpecsOf,
-  readConfig,
-  toReady,
-  unknownConnector,
-} from "./domain.ts";
-import { guarded } from "./guarded.ts";
-import { findConnection, listConnections, putConnection } from "./store.ts";
+import { type Consents, createConsents, specOf } from "./consents.ts";
+import { type ConnectionInput, readConfig, toReady, unknownConnector } from "./domain.ts";
+import { breakerKey, guarded } from "./guarded.ts";
+import { refreshDue } from "./refresh.ts";
+import { type ConnectionStatus, credentialStatus } from "./status.ts";
+import { findConnection, listConnections } from "./store.ts";
+import { type ConnectionVersion, listVersions } from "./versions-store.ts";
 
 export interface ConnectorsDeps {
   readonly db: Database;
-  readonly vault: Pick<Vault, "listSecrets" | "readSecret">;
+  readonly vault: Pick<Vault, "listSecrets" | "readSecret" | "seal" | "open">;
   readonly dialer: Pick<Dialer, "request" | "connect">;
+  readonly receipts: { add(...receipt: Parameters<Receipts["add"]>): Promise<unknown> };
   readonly events?: Pick<SecurityEvents, "record">;
+  /** Public URL of this server, to which authorization servers send people back. */
+  readonly origin: string;
   /** Connectors besides the built-in ones. */
   readonly more?: readonly Connector[];
   /** A connection is put, in this transaction; `before` is what had its name. */
   readonly onPut?: (tx: Tx, caller: Caller, now: Connection, before: Connection | undefined) => Promise<void>;
   /** How long a connection may be served after another process changed it; 2,000 when absent. */
   readonly cacheMs?: number;
+  /** Never opens when absent. */
+  readonly breaker?: BreakerRules;
+  /** Names of flows whose newest version uses a connection; none when absent. */
+  readonly usedBy?: (tenantId: string, name: string) => Promise<readonly string[]>;
+  readonly fault?: Fault;
 }
 
-export interface Connectors {
+export interface Connectors extends Consents {
+  /** Where authorization servers send people back to. */
+  readonly redirectUri: string;
   /**
    * Creates the connection or replaces the one of that name. Throws CONNECTOR_UNKNOWN, and CONNECTION_INVALID
    * with every problem: of the fields, the config, secrets that do not exist, facts that contradict others.
+   * PRECONDITION_FAILED when it is not the `expected` one.
    */
-  put(caller: Caller, input: ConnectionInput): Promise<ConnectionInfo>;
+  put(caller: Caller, input: ConnectionInput, expected?: Expected): Promise<ConnectionInfo>;
+  /** Errors: CONNECTION_NOT_FOUND, PRECONDITION_FAILED, and CONNECTION_IN_USE unless `force`. */
+  remove(caller: Caller, name: string, how: { expected?: Expected; force?: boolean }): Promise<void>;
   list(caller: Caller): Promise<ConnectionInfo[]>;
+  /** As it is stored now, with how its credential and its circuit stand. Throws CONNECTION_NOT_FOUND. */
+  show(caller: Caller, name: string): Promise<ConnectionInfo & ConnectionStatus>;
+  /** Its revisions, newest first. Throws CONNECTION_NOT_FOUND. */
+  versions(
+    caller: Caller,
+    name: string,
+    page: { readonly limit: number; readonly before: number | undefined },
+  ): Promise<ConnectionVersion[]>;
   /**
    * Reaches the system with the connection's credentials and changes nothing there; an emulated connection
    * reaches nothing. Throws CONNECTION_NOT_FOUND. That the system refuses is a report.
@@ -68,85 +88,84 @@ export interface Connectors {
   readonly catalogue: readonly Connector[];
   /** The facts that policies of this tenant may read, each name once. */
   factSpecs(tenantId: string): Promise<FactSpec[]>;
+  /** Renews credentials that end soon, of all tenants; says in how many milliseconds the next one is due. */
+  refreshDue(): Promise<number | null>;
 }
 
 export function createConnectors(deps: ConnectorsDeps): Connectors {
   const all: readonly Connector[] = [...webConnectors, ...wireConnectors, ...(deps.more ?? [])];
   const connectors = new Map(all.map((one) => [one.name, one]));
+  const breaker = createBreaker(deps.breaker ?? { failures: 0, openMs: 1_000 });
+  const grants = createGrants(deps);
+  const guards = { breaker, grants };
   const operations = new Map(
-    all.flatMap((one) => Object.entries(one.operations)).map(([name, one]) => [name, guarded(one)]),
+    all.flatMap((one) => Object.entries(one.operations)).map(([name, one]) => [name, guarded(one, guards)]),
   );
   const cache = createConnectionCache(deps.cacheMs ?? 2_000);
+  const io = ({ tenantId }: ConnectionInfo): GrantIo => ({
+    dialer: deps.dialer,
+    tenantId,
+    secrets: (secret) => deps.vault.readSecret(tenantId, secret),
+  });
+  const changes = {
+    ...deps,
+    connectors,
+    usedBy: deps.usedBy ?? (async () => []),
+    changed: ({ tenantId, id, name }: ConnectionInfo) => {
+      cache.drop(tenantId, name);
+      grants.drop(tenantId, id);
+    },
+  };
+  const redirectUri = `${deps.origin.replace(/\/+$/, "")}/v1/oauth/callback`;
 
+  const findInfo = async (tenantId: string, name: string): Promise<ConnectionInfo> => {
+    const info = await deps.db.read(tenantId, (db) => findConnection(db, tenantId, name));
+    if (info === undefined) throw new OarsError("CONNECTION_NOT_FOUND", { name });
+    return info;
+  };
   const load = async (tenantId: string, name: string): Promise<Connection | undefined> => {
     const info = await deps.db.read(tenantId, (db) => findConnection(db, tenantId, name));
     return info && toReady(connectors, info);
   };
 
-  /** Facts of the connections that this version can read; one that it cannot is reported when it is used. */
-  const factsOf = (list: readonly ConnectionInfo[]) =>
-    list.flatMap(({ name, connector: kind, config, facts }) => {
-      const connector = connectors.get(kind);
-      const read = connector && readConfig(connector, config);
-      if (connector === undefined || read === undefined || "problems" in read) return [];
-      return [{ connection: name, facts: factSpecsOf(connector, facts, read.settings) }];
-    });
-
-  const factsOfOthers = async (tx: Tx, tenantId: string, name: string) =>
-    factsOf((await listConnections(tx, tenantId)).filter((other) => other.name !== name));
-
   return {
-    async put(caller, input) {
-      requirePermission(caller, "connections:write");
-      const { tenantId } = caller;
-      const fields = connectionInput.safeParse(input);
-      const connector = connectors.get(typeof input.connector === "string" ? input.connector : "");
-      const config = connector && readConfig(connector, input.config);
-      const problems = [
-        ...(fields.success ? [] : problemsOf(fields.error, "")),
-        ...(config !== undefined && "problems" in config ? config.problems : []),
-      ];
-      if (!fields.success || (config !== undefined && "problems" in config)) throw invalid(problems);
-      if (connector === undefined || config === undefined)
-        throw unknownConnector(connectors, fields.data.connector);
-      const facts = factSpecsOf(connector, fields.data.facts, config.settings);
-      problems.push(...(await missingSecrets(deps.vault, tenantId, connector.secretNames(config.settings))));
-
-      return deps.db.tx(tenantId, async (tx) => {
-        const clashes = factProblems(facts, await factsOfOthers(tx, tenantId, fields.data.name));
-        if (problems.length + clashes.length > 0) throw invalid([...problems, ...clashes]);
-        tx.onCommit(() => cache.drop(tenantId, fields.data.name));
-        const before = await findConnection(tx, tenantId, fields.data.name);
-        const put = await putConnection(tx, { ...fields.data, tenantId, id: newId() });
-        const target = { kind: "connection", id: put.name };
-        const details = { connector: put.connector, revision: put.revision, emulate: put.emulate };
-        await deps.events?.record(tx, {
-          tenantId,
-          type: "connection.changed",
-          actor: caller,
-          target,
-          details,
-        });
-        await deps.onPut?.(tx, caller, toReady(connectors, put), before && { ...before, settings: null });
-        return put;
-      });
-    },
+    redirectUri,
+    ...createConsents({ ...deps, grants, redirectUri, io }),
+    refreshDue: () => refreshDue({ ...deps, grants, io }),
+    put: (caller, input, expected) => putChecked(changes, caller, input, expected),
+    remove: (caller, name, { expected, force = false }) =>
+      removeChecked(changes, caller, name, { expected, force }),
     async list(caller) {
       requirePermission(caller, "connections:read");
       return deps.db.read(caller.tenantId, (db) => listConnections(db, caller.tenantId));
     },
+    async show(caller, name) {
+      requirePermission(caller, "connections:read");
+      const info = await findInfo(caller.tenantId, name);
+      const spec = specOf(info);
+      const row = spec === undefined ? undefined : await grants.find(info);
+      const credential = credentialStatus(spec, row, spec && digestOfSpec(spec));
+      return { ...info, credential, circuit: breaker.state(breakerKey(info)) };
+    },
+    async versions(caller, name, page) {
+      requirePermission(caller, "connections:read");
+      const { tenantId } = caller;
+      const { id } = await findInfo(tenantId, name);
+      return deps.db.read(tenantId, (db) => listVersions(db, tenantId, id, page));
+    },
     async test(caller, name) {
       requirePermission(caller, "connections:write");
-      const connection = await load(caller.tenantId, name);
-      if (connection === undefined) throw new OarsError("CONNECTION_NOT_FOUND", { name });
+      const connection = toReady(connectors, await findInfo(caller.tenantId, name));
       if (connection.emulate) return { ...emulatedReport, emulated: true, ms: 0 };
       const started = performance.now();
-      const report = await connectors.get(connection.connector)?.test({
+      const context = {
+        ...io(connection),
         connection,
         dialer: deps.dialer,
-        secrets: (secret) => deps.vault.readSecret(caller.tenantId, secret),
         timeoutMs: testTimeoutMs,
-      });
+        grants,
+      };
+      const report = await connectors.get(connection.connector)?.test(context);
       if (report === undefined) throw unknownConnector(connectors, connection.connector);
       return { ...report, emulated: false, ms: Math.round(performance.now() - started) };
     },
@@ -165,7 +184,9 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
     catalogue: all,
     async factSpecs(tenantId) {
       const list = await deps.db.read(tenantId, (db) => listConnections(db, tenantId));
-      const byName = new Map(factsOf(list).flatMap(({ facts }) => facts.map((fact) => [fact.name, fact])));
+      const byName = new Map(
+        factsOf(connectors, list).flatMap(({ facts }) => facts.map((fact) => [fact.name, fact])),
+      );
       return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     },
   };
@@ -177,22 +198,3 @@ const emulatedReport: TestReport = {
   ok: true,
   message: "The connection is emulated: nothing was called. Its config is valid.",
 };
-
-const invalid = (problems: readonly FieldProblem[]): OarsError =>
-  new OarsError("CONNECTION_INVALID", {}, { errors: problems });
-
-async function missingSecrets(
-  vault: Pick<Vault, "listSecrets">,
-  tenantId: string,
-  names: readonly string[],
-): Promise<FieldProblem[]> {
-  if (names.length === 0) return [];
-  const known = new Set((await vault.listSecrets(tenantId)).map((secret) => secret.name));
-  return names
-    .filter((name) => !known.has(name))
-    .map((name) => ({
-      path: "config.auth",
-      code: "SECRET_NOT_FOUND",
-      message: `there is no secret ${name}; store it first with PUT /v1/secrets/${name}`,
-    }));
-}

@@ -73,3 +73,29 @@ export async function putConnection(tx: Tx, values: ConnectionValues): Promise<C
   if (row === undefined) throw new Error("an upsert returned no row");
   return toConnection(row);
 }
+
+/** The connection under a lock, so that its revision holds until the transaction ends. */
+export async function lockConnection(
+  tx: Tx,
+  tenantId: string,
+  name: string,
+): Promise<ConnectionInfo | undefined> {
+  const [row] = await tx.query<ConnectionRow>(sql`/* connectors.lock */
+    select ${columns} from connection where connection.tenant_id = ${tenantId} and connection.name = ${name}
+    for update`);
+  return row && toConnection(row);
+}
+
+export async function findConnectionById(
+  db: Db,
+  tenantId: string,
+  id: string,
+): Promise<ConnectionInfo | undefined> {
+  const [row] = await db.query<ConnectionRow>(sql`/* connectors.find_by_id */
+    select ${columns} from connection where connection.tenant_id = ${tenantId} and connection.id = ${id}`);
+  return row && toConnection(row);
+}
+
+export const deleteConnection = (tx: Tx, tenantId: string, id: string): Promise<unknown[]> =>
+  tx.query(sql`/* connectors.delete */
+    delete from connection where tenant_id = ${tenantId} and id = ${id}`);

@@ -21,6 +21,14 @@ export function* runCases(
           code: "POLICY_CASE_FACT",
           message: `Case ${JSON.stringify(golden.name)} gives the fact ${name}, which no connection declares.`,
         });
+    const counted = new Set(bundle.counters.map((counter) => counter.name));
+    for (const name of Object.keys(golden.request.counters ?? {}))
+      if (!counted.has(name))
+        problems.push({
+          path: `cases.${index}.request.counters.${name}`,
+          code: "POLICY_CASE_COUNTER",
+          message: `Case ${JSON.stringify(golden.name)} gives the counter ${name}, which the bundle does not declare.`,
+        });
     const decision = evaluator.decide(bundle, requestOf(golden.request));
     if (decision.effect !== golden.expect)
       problems.push({
@@ -37,7 +45,7 @@ const caseTenant = "ten_case";
 
 /** The decision request behind the friendly form. Without facts given it is the mildest request there is. */
 export function requestOf(request: CaseRequest): DecisionRequest {
-  const { principal, tool, delegation } = request;
+  const { principal, tool, delegation, onBehalfOf } = request;
   const slash = tool.indexOf("/");
   const operation = tool.slice(slash + 1);
   return {
@@ -49,6 +57,15 @@ export function requestOf(request: CaseRequest): DecisionRequest {
       groups: principal.groups ?? [],
       ownerId: principal.owner ?? null,
     },
+    onBehalfOf:
+      onBehalfOf === undefined
+        ? null
+        : {
+            id: onBehalfOf.id ?? "prn_person",
+            kind: "user",
+            roles: onBehalfOf.roles ?? [],
+            groups: onBehalfOf.groups ?? [],
+          },
     delegation: { userId: delegation?.user ?? null, depth: delegation?.depth ?? 0 },
     tool: {
       name: tool,
@@ -62,6 +79,7 @@ export function requestOf(request: CaseRequest): DecisionRequest {
     target: request.target ?? "",
     facts: request.args ?? {},
     approvals: request.approvals ?? { count: 0, roles: [] },
+    counters: request.counters ?? {},
     now: new Date(request.now ?? "2026-01-01T12:00:00Z"),
   };
 }

@@ -1,16 +1,15 @@
 /**
  * The check of a whole bundle: everything that can be wrong is reported at once, with its place.
- * A generator, because a large bundle takes most of a second: `drain` runs it in one go, `drainFairly` lets
- * other work in between its slices of a few milliseconds.
+ * A generator, because a large bundle takes most of a second: `drain` runs it in one go, and whoever has other
+ * work takes it in slices of a few milliseconds.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { digestOf, type FieldProblem } from "#platform/kernel";
 import { type Compiled, compilePolicy, engineProblems } from "./compile.ts";
-import type { Bundle, BundleSource, CompiledPolicy } from "./domain.ts";
+import type { Bundle, BundleSource, CompiledPolicy, CompiledTemplate } from "./domain.ts";
 import { type Engine, EngineCrash } from "./engine.ts";
 import { canonicalFacts, type FactSpec, factProblems } from "./facts.ts";
 import { schemaDigest, schemaText } from "./schema.ts";
-import { sourceProblems } from "./source.ts";
+import { counterProblems, sourceProblems } from "./source.ts";
 import { cutPolicies, type PolicyText, placesIn } from "./text.ts";
 
 export interface Checked {
@@ -29,25 +28,27 @@ export function* checkBundle(engine: Engine, source: BundleSource, facts: readon
   const cut = cutPolicies(source.cedar);
   problems.push(...cut.problems);
   const place = placesIn(source.cedar);
-  const read: { source: PolicyText; policy: CompiledPolicy }[] = [];
+  const read: Read[] = [];
   for (const [index, policy] of cut.policies.entries()) {
     const compiled: Compiled = compilePolicy(engine, policy, place);
     problems.push(...compiled.problems);
-    if (compiled.policy) read.push({ source: policy, policy: compiled.policy });
+    const { policy: made, template } = compiled;
+    if (made ?? template) read.push({ source: policy, policy: made, template });
     if (index % chunk === chunk - 1) yield;
   }
   if (cut.policies.length === 0 && problems.length === 0)
     problems.push({ path: "cedar", code: "POLICY_EMPTY", message: "The bundle holds no policy." });
   problems.push(...duplicateProblems(read, place));
 
-  const schema = schemaText(canonicalFacts(facts));
+  problems.push(...counterProblems(source, facts));
+  const schema = schemaText(canonicalFacts(facts), source.counters);
   for (let first = 0; first < read.length; first += chunk) {
     problems.push(...typeProblems(engine, schema, read.slice(first, first + chunk), place));
     yield;
   }
   if (problems.length === 0) problems.push(...readingProblems(engine, source.cedar, cut.policies));
   if (problems.length > 0) return { problems };
-  return { problems, bundle: bundleOf(source, canonicalFacts(facts), policiesOf(read)) };
+  return { problems, bundle: bundleOf(source, canonicalFacts(facts), read) };
 }
 
 export function drain<T>(steps: Generator<void, T>): T {
@@ -57,62 +58,65 @@ export function drain<T>(steps: Generator<void, T>): T {
   }
 }
 
-export async function drainFairly<T>(steps: Generator<void, T>): Promise<T> {
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-    await nextTurn();
-  }
-}
-
 /** A bundle's name by content: the RFC 8785 form of what the tenant wrote. */
 export const sourceDigest = (source: BundleSource): string => digestOf(source);
 
-export const bundleOf = (
-  source: BundleSource,
-  facts: readonly FactSpec[],
-  policies: readonly CompiledPolicy[],
-): Bundle => ({
+/** What a source says besides its policies, in the form that decisions need. */
+export const partsOf = (source: BundleSource): Pick<Bundle, "entities" | "counters" | "delegation"> => ({
+  entities: source.entities ?? {},
+  counters: source.counters ?? [],
+  delegation: source.delegation ?? "every_link",
+});
+
+const bundleOf = (source: BundleSource, facts: readonly FactSpec[], read: readonly Read[]): Bundle => ({
   id: null,
   version: null,
   digest: sourceDigest(source),
-  schema: schemaDigest(facts),
+  schema: schemaDigest(facts, source.counters),
   facts,
-  policies,
+  policies: read.flatMap(({ policy }) => policy ?? []),
+  templates: read.flatMap(({ template }) => template ?? []),
+  ...partsOf(source),
 });
 
-const policiesOf = (read: readonly { policy: CompiledPolicy }[]): CompiledPolicy[] =>
-  read.map(({ policy }) => policy);
-
 type Place = ReturnType<typeof placesIn>;
-type Read = readonly { source: PolicyText; policy: CompiledPolicy }[];
+interface Read {
+  readonly source: PolicyText;
+  readonly policy: CompiledPolicy | undefined;
+  readonly template: CompiledTemplate | undefined;
+}
 
-function duplicateProblems(read: Read, place: Place): FieldProblem[] {
+function duplicateProblems(read: readonly Read[], place: Place): FieldProblem[] {
   const first = new Map<string, number>();
   const problems: FieldProblem[] = [];
-  for (const { source, policy } of read) {
+  for (const { source, policy, template } of read) {
     const at = place(source.start);
-    const line = first.get(policy.id);
-    if (policy.id !== "" && line !== undefined)
+    const id = (policy ?? template)?.id ?? "";
+    const line = first.get(id);
+    if (id !== "" && line !== undefined)
       problems.push({
         path: "cedar",
         code: "POLICY_ID_DUPLICATE",
-        message: `The id ${policy.id} is used on line ${line} already.`,
+        message: `The id ${id} is used on line ${line} already.`,
         ...at,
       });
-    else first.set(policy.id, at.line);
+    else first.set(id, at.line);
   }
   return problems;
 }
 
 /** Strict validation against the schema. A warning counts: a policy that can never apply guards nothing. */
-function typeProblems(engine: Engine, schema: string, read: Read, place: Place): FieldProblem[] {
-  const policies = Object.fromEntries(read.map(({ source }, index) => [String(index), source.text]));
+function typeProblems(engine: Engine, schema: string, read: readonly Read[], place: Place): FieldProblem[] {
+  const texts = read.map(({ source, template }, index) => ({ index, template, text: source.text }));
+  const named = (holes: boolean): Record<string, string> =>
+    Object.fromEntries(
+      texts.filter((one) => (one.template !== undefined) === holes).map((one) => [one.index, one.text]),
+    );
   try {
     const answer = engine.use((cedar) =>
       cedar.validate({
         schema,
-        policies: { staticPolicies: policies },
+        policies: { staticPolicies: named(false), templates: named(true) },
         validationSettings: { mode: "strict" },
       }),
     );
@@ -143,8 +147,8 @@ function readingProblems(engine: Engine, text: string, cut: readonly PolicyText[
   const answer = engine.use((cedar) => cedar.policySetTextToParts(text));
   const same =
     answer.type === "success" &&
-    answer.policies.length === cut.length &&
-    answer.policies.toSorted().join("\0") ===
+    answer.policies.length + answer.policy_templates.length === cut.length &&
+    [...answer.policies, ...answer.policy_templates].toSorted().join("\0") ===
       cut
         .map((policy) => policy.text)
         .toSorted()

@@ -1,20 +1,23 @@
 /** From one policy's text to what slicing and duties need, with every problem of it that can be named. */
 import type { FieldProblem } from "#platform/kernel";
-import type { CompiledPolicy, EntityRef } from "./domain.ts";
+import type { CompiledPolicy, CompiledTemplate, EntityRef } from "./domain.ts";
 import { readDuties } from "./duties.ts";
 import { type Cedar, type Engine, EngineCrash } from "./engine.ts";
 import { lintPolicy } from "./lint.ts";
 import { guardPrefix } from "./schema.ts";
+import { cutTemplate, hasSlots } from "./template.ts";
 import { type Place, type PolicyText, unitsOf } from "./text.ts";
 import { attributesRead } from "./tree.ts";
 
 const idShape = /^[A-Za-z][A-Za-z0-9._-]{0,99}$/;
 
-type PolicyJson = Extract<ReturnType<Cedar["policyToJson"]>, { type: "success" }>["json"];
+export type PolicyJson = Extract<ReturnType<Cedar["policyToJson"]>, { type: "success" }>["json"];
 export type EngineError = Extract<ReturnType<Cedar["policyToJson"]>, { type: "failure" }>["errors"][number];
 
 export interface Compiled {
   readonly policy: CompiledPolicy | undefined;
+  /** In place of the policy, where the scope has holes. */
+  readonly template?: CompiledTemplate;
   readonly problems: readonly FieldProblem[];
 }
 
@@ -24,9 +27,12 @@ export function compilePolicy(
   place: (offset: number) => Place,
 ): Compiled {
   const here = place(source.start);
+  const holes = hasSlots(source.text);
   let answer: ReturnType<Cedar["policyToJson"]>;
   try {
-    answer = engine.use((cedar) => cedar.policyToJson(source.text));
+    answer = engine.use((cedar) =>
+      holes ? cedar.templateToJson(source.text) : cedar.policyToJson(source.text),
+    );
   } catch (cause) {
     if (!(cause instanceof EngineCrash)) throw cause;
     const message = "The policy is too complex for the engine; split it.";
@@ -42,18 +48,18 @@ export function compilePolicy(
   const { duties, problems } = readDuties(annotations, json.effect);
   const id = annotations.id ?? "";
   const found = [...idProblems(id), ...problems, ...lintPolicy({ ...json }, json.effect, duties)];
-  return {
-    policy: {
-      id,
-      effect: json.effect,
-      text: source.text,
-      verbs: verbsOf(json.action),
-      resource: resourceOf(json.resource),
-      reads: attributesRead(json.conditions),
-      duties,
-    },
-    problems: found.map((problem) => ({ path: "cedar", ...problem, ...here })),
+  const policy = {
+    id,
+    effect: json.effect,
+    text: source.text,
+    verbs: verbsOf(json.action),
+    resource: resourceOf(json.resource),
+    reads: attributesRead(json.conditions),
+    duties,
   };
+  const said = found.map((problem) => ({ path: "cedar", ...problem, ...here }));
+  if (!holes) return { policy, problems: said };
+  return { policy: undefined, template: { ...policy, ...cutTemplate(engine, json) }, problems: said };
 }
 
 function idProblems(id: string): { code: string; message: string }[] {

@@ -40,6 +40,14 @@ export interface CaseRequest {
     readonly groups?: readonly string[] | undefined;
     readonly owner?: string | undefined;
   };
+  /** The person behind an agent, whose own rights count as well. */
+  readonly onBehalfOf?:
+    | {
+        readonly id?: string | undefined;
+        readonly roles?: readonly string[] | undefined;
+        readonly groups?: readonly string[] | undefined;
+      }
+    | undefined;
   readonly action: Verb;
   /** `connection/operation`, as in `wms/http.request`. */
   readonly tool: string;
@@ -49,20 +57,62 @@ export interface CaseRequest {
   readonly dataTypes?: readonly string[] | undefined;
   readonly target?: string | undefined;
   readonly args?: Readonly<Record<string, string | number | boolean>> | undefined;
-  readonly approvals?: { readonly count: number; readonly roles: readonly string[] } | undefined;
+  readonly approvals?: DecisionRequest["approvals"] | undefined;
   readonly delegation?:
     | { readonly user?: string | undefined; readonly depth?: number | undefined }
     | undefined;
   /** RFC 3339; 2026-01-01T12:00:00Z when left out, so that a case says the same every day. */
   readonly now?: string | undefined;
+  /** Values of the counters that the bundle declares; 0 when left out. */
+  readonly counters?: Readonly<Record<string, number>> | undefined;
 }
 
-/** What a tenant writes: Cedar text and the cases that it must satisfy. */
+/** What a tenant writes: Cedar text, what it refers to, and the cases that it must satisfy. */
 export interface BundleSource {
   readonly name?: string | undefined;
   readonly cedar: string;
   readonly cases?: readonly GoldenCase[] | undefined;
+  readonly entities?: BundleEntities | undefined;
+  readonly counters?: readonly CounterSpec[] | undefined;
+  readonly delegation?: Delegation | undefined;
 }
+
+/** Who is asked about when an agent acts for a person: both, each by the same policies, or the agent alone. */
+export const delegations = ["every_link", "agent"] as const;
+export type Delegation = (typeof delegations)[number];
+
+/** Entities that a bundle brings along: groups that policies name in their scopes. */
+export interface BundleEntities {
+  /** Tools by group: `connection/operation`, or `connection/*` for all of a connection. */
+  readonly toolGroups?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Ids of principals (`prn_…`) by group. */
+  readonly groups?: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+export const counterScopes = ["principal", "tool", "connection"] as const;
+export type CounterScope = (typeof counterScopes)[number];
+
+/** A sliding window that policies read as `context.counters.<name>`. */
+export interface CounterSpec {
+  readonly name: string;
+  /** What is counted: actions, or the sum of this fact over them. */
+  readonly sum?: string | undefined;
+  readonly window: CounterWindow;
+  /** Apart for each of these; the whole tenant in one when empty. */
+  readonly per: readonly CounterScope[];
+  /** Only actions of these verbs; all when left out. */
+  readonly verbs?: readonly Verb[] | undefined;
+}
+
+/** Milliseconds of each window that a bundle may declare. */
+export const counterWindows = {
+  PT1M: 60_000,
+  PT10M: 600_000,
+  PT1H: 3_600_000,
+  PT24H: 86_400_000,
+  P7D: 604_800_000,
+} as const;
+export type CounterWindow = keyof typeof counterWindows;
 
 export interface PolicyVersion {
   readonly id: string;
@@ -89,6 +139,8 @@ export interface PolicyVersionDetail extends PolicyVersion {
 
 export interface DecisionRequest {
   readonly tenantId: string;
+  /** The action that is decided on, where there is one: counters leave it out of what came before. */
+  readonly actionId?: string;
   readonly principal: {
     readonly id: string;
     readonly kind: PrincipalKind;
@@ -98,6 +150,8 @@ export interface DecisionRequest {
     /** Where the principal lives, when not in `tenantId`: the cross-tenant guard then refuses. */
     readonly tenantId?: string;
   };
+  /** The person for whom an agent acts. Under `every_link` that person must be allowed the same. */
+  readonly onBehalfOf?: ChainLink | null;
   readonly delegation: { readonly userId: string | null; readonly depth: number };
   readonly tool: {
     /** `connection/operation`, as in `wms/http.request`. */
@@ -116,15 +170,33 @@ export interface DecisionRequest {
   };
   readonly target: string;
   readonly facts: Readonly<Record<string, string | number | boolean | null>>;
-  readonly approvals: { readonly count: number; readonly roles: readonly string[] };
+  readonly approvals: {
+    readonly count: number;
+    readonly roles: readonly string[];
+    /** Approval workflows that have been gone through; none when left out. */
+    readonly workflows?: readonly string[] | undefined;
+  };
   readonly now: Date;
+  /** What the counters of the bundle hold; one that is left out is 0. */
+  readonly counters?: Readonly<Record<string, number>>;
+}
+
+export interface ChainLink {
+  readonly id: string;
+  readonly kind: PrincipalKind;
+  readonly roles: readonly string[];
+  readonly groups?: readonly string[];
 }
 
 export interface ApprovalDemand {
   /** Sorted by role; for each role the largest quorum that a determining policy asks for. */
   readonly requirements: readonly { readonly role: string; readonly quorum: number }[];
+  /** Names of approval workflows to go through, sorted; `default` is the tenant's own choice. */
+  readonly workflows: readonly string[];
   readonly ttlMs: number;
   readonly stepUp: StepUp | null;
+  /** False where a determining policy forbids breaking the glass. */
+  readonly breakGlass: boolean;
 }
 
 /** What Cedar was asked, so that the decision can be replayed offline. May hold personal data: seal it. */
@@ -167,6 +239,21 @@ export interface Decision {
   readonly message: string;
   /** Null when the request never reached the policies. */
   readonly envelope: Envelope | null;
+  /** What was asked in the end, with what the server added to it: what a replay asks again. */
+  readonly asked?: DecisionRequest;
+  /** What the candidate beside the published version would have said; it changed nothing. */
+  readonly shadow?: ShadowVerdict;
+}
+
+export interface ShadowVerdict {
+  readonly policyId: string;
+  readonly version: number;
+  readonly bundle: string;
+  readonly schema: string;
+  readonly effect: Effect;
+  readonly reasons: readonly string[];
+  readonly errors: readonly string[];
+  readonly differs: boolean;
 }
 
 /** What decisions are made with: a published version as the evaluator needs it. */
@@ -177,6 +264,10 @@ export interface Bundle {
   readonly schema: string;
   readonly facts: readonly FactSpec[];
   readonly policies: readonly CompiledPolicy[];
+  readonly templates: readonly CompiledTemplate[];
+  readonly entities: BundleEntities;
+  readonly counters: readonly CounterSpec[];
+  readonly delegation: Delegation;
 }
 
 /** One policy with what its scope and annotations say, taken from Cedar's own parse. */
@@ -193,6 +284,20 @@ export interface CompiledPolicy {
   readonly duties: Duties;
 }
 
+/** A policy with holes in its scope, which grants fill. `text` is cut where the fillings belong. */
+export interface CompiledTemplate extends Omit<CompiledPolicy, "resource"> {
+  readonly resource: EntityRef | null;
+  readonly pieces: readonly (string | Slot)[];
+  readonly slots: { readonly principal: SlotUse | null; readonly resource: SlotUse | null };
+}
+
+export interface Slot {
+  readonly slot: "principal" | "resource";
+}
+
+/** How a template names its hole: `== ?principal` is filled by one entity, `in ?principal` by a group as well. */
+export type SlotUse = "==" | "in";
+
 /** How a vote is confirmed beyond the login, weaker first. */
 export const stepUps = ["totp", "webauthn"] as const;
 export type StepUp = (typeof stepUps)[number];
@@ -200,8 +305,11 @@ export type StepUp = (typeof stepUps)[number];
 /** The annotations of a policy, which Cedar carries but does not act upon. */
 export interface Duties {
   readonly approval?: readonly { readonly role: string; readonly quorum: number }[] | undefined;
+  readonly workflows?: readonly string[] | undefined;
   readonly ttlMs?: number | undefined;
   readonly stepUp?: StepUp | undefined;
+  /** Present: nobody may run the action without the votes, not even in an emergency. */
+  readonly breakGlass?: false | undefined;
   readonly quarantine?: boolean | undefined;
   readonly description?: string | undefined;
 }

@@ -93,9 +93,29 @@ describe("duties of several policies", () => {
         { role: "finance", quorum: 2 },
         { role: "legal", quorum: 3 },
       ],
+      workflows: [],
       ttlMs: 300_000,
       stepUp: "webauthn",
+      breakGlass: true,
     });
+  });
+
+  it("go through every workflow that one of them names, and forbid breaking the glass when one does", () => {
+    const held = (text: string, more: Record<string, string> = {}) =>
+      readDuties({ require_approval: text, ...more }, "forbid");
+    const [board, never] = [
+      held("workflow:board, legal:1"),
+      held("workflow:audit", { break_glass: "never" }),
+    ];
+    expect([...board.problems, ...never.problems]).toEqual([]);
+    expect(combineDuties([board.duties, never.duties])).toMatchObject({
+      requirements: [{ role: "legal", quorum: 1 }],
+      workflows: ["audit", "board"],
+      breakGlass: false,
+    });
+    expect(codes({ require_approval: "workflow:a, workflow:a" })).toEqual(["ANNOTATION_APPROVAL"]);
+    expect(codes({ require_approval: "a:1", break_glass: "no" })).toEqual(["ANNOTATION_BREAK_GLASS"]);
+    expect(codes({ break_glass: "never" })).toEqual(["ANNOTATION_ALONE"]);
   });
 
   it("wait a day when no policy says how long", () => {

@@ -5,10 +5,11 @@
  * [D2] an exception of the engine denies;
  * [D3] a request that does not fit is denied before the policies see it;
  * [D4] a human is asked only if their votes would turn the answer into allow: every determining forbid can be
- *      lifted by approval, and with exactly the votes it asks for nothing else denies.
+ *      lifted by approval, and with exactly the votes it asks for nothing else denies;
+ * [D5] of an agent that acts for a person, both are asked about, and the narrower answer counts.
  */
 import { digestOf } from "#platform/kernel";
-import type { Bundle, Decision, DecisionRequest, Duties, Effect, Envelope } from "./domain.ts";
+import type { Bundle, Decision, DecisionRequest, Duties, Effect, EntityRef, Envelope } from "./domain.ts";
 import { combineDuties } from "./duties.ts";
 import { type Engine, EngineCrash } from "./engine.ts";
 import { errorMessage, messageOf } from "./message.ts";
@@ -26,6 +27,8 @@ interface Verdict {
   readonly allowed: boolean;
   readonly reasons: readonly string[];
   readonly errors: readonly string[];
+  /** Some link of the chain is denied because nothing permits it, whatever the reasons of another link. */
+  readonly undecided?: boolean;
 }
 
 export function createEvaluator(engine: Engine, slots: Slots = createSlots(engine)): Evaluator {
@@ -55,11 +58,14 @@ export function createEvaluator(engine: Engine, slots: Slots = createSlots(engin
     engine: engine.version,
     decide(bundle, q) {
       try {
-        const wrong = requestErrors(q, bundle.facts);
+        const wrong = requestErrors(q, bundle);
         if (wrong.length > 0) return denied(bundle, engine.version, wrong);
-        const question = questionOf(q, bundle.facts);
+        const asked = bundle.delegation === "agent" ? { ...q, onBehalfOf: null } : q;
+        const question = questionOf(asked, bundle);
         const slice = slicerOf(bundle).slice(q.tool.verb, question.envelope.resource, question.parents);
-        const answer = conclude(slice, q, question, (envelope) => ask(bundle, slice, envelope));
+        const answer = conclude(slice, q, question, (envelope) =>
+          everyLink(question.links, (principal) => ask(bundle, slice, { ...envelope, principal })),
+        );
         return { ...denied(bundle, engine.version, []), ...answer };
       } catch (cause) {
         return denied(bundle, engine.version, [cause instanceof Error ? cause.message : String(cause)]);
@@ -91,19 +97,39 @@ function conclude(
   if (first.errors.length > 0) return broken(first.errors);
   if (first.allowed) return say("allow", []);
   const duties = first.reasons.map(dutiesOf);
+  if (first.undecided) return say("deny", []);
   if (duties.some((duty) => duty.quarantine)) return say("quarantine", first.reasons);
   if (duties.length === 0 || !duties.every((duty) => duty.approval)) return say("deny", first.reasons);
 
   const approval = combineDuties(duties);
-  const votes = approval.requirements.reduce((sum, { quorum }) => sum + quorum, 0);
+  const asked = approval.requirements.reduce((sum, { quorum }) => sum + quorum, 0);
+  const votes = asked + (approval.workflows.length > 0 ? 1 : 0); // a workflow has one person at the least
   const roles = [...q.approvals.roles, ...approval.requirements.map(({ role }) => role)];
   const approvals = {
     count: Math.max(q.approvals.count, votes),
     roles: [...new Set(roles)].sort(),
+    workflows: [...new Set([...(q.approvals.workflows ?? []), ...approval.workflows])].sort(),
   };
   const second = ask({ ...envelope, context: { ...envelope.context, approvals } });
   if (second.errors.length > 0) return broken(second.errors);
   return second.allowed ? say("require_approval", [], { approval }) : say("deny", second.reasons);
+}
+
+/** [D5] Allowed is what every link of the chain is allowed: an agent has no right that its person lacks. */
+function everyLink(links: readonly EntityRef[], ask: (link: EntityRef) => Verdict): Verdict {
+  const [only] = links;
+  if (links.length === 1 && only) return ask(only);
+  const verdicts = links.map(ask);
+  const allowed = verdicts.every((verdict) => verdict.allowed);
+  const telling = verdicts.filter((verdict) => verdict.allowed === allowed);
+  const united = (of: (verdict: Verdict) => readonly string[], all: readonly Verdict[]): string[] =>
+    [...new Set(all.flatMap(of))].sort();
+  return {
+    allowed,
+    reasons: united((verdict) => verdict.reasons, telling),
+    errors: united((verdict) => verdict.errors, verdicts),
+    undecided: telling.some((verdict) => !allowed && verdict.reasons.length === 0),
+  };
 }
 
 function verdictOf(engine: Engine, preparsedPolicySetId: string, envelope: Envelope): Verdict {
@@ -132,7 +158,12 @@ function prune(envelope: Envelope, reads: ReadonlySet<string> | null): Envelope 
   if (reads === null) return envelope;
   const kept = (record: Readonly<Record<string, unknown>>): Record<string, unknown> =>
     Object.fromEntries(Object.entries(record).filter(([name]) => reads.has(name)));
-  const entities = envelope.entities.map((entity) => ({ ...entity, attrs: kept(entity.attrs) }));
+  const [who, tool, behind] = envelope.entities;
+  const other =
+    behind && (envelope.principal.id === behind.uid.id || reads.has("owner") || reads.has("user"));
+  const entities = (other ? [who, tool, behind] : [who, tool])
+    .filter((entity) => entity !== undefined)
+    .map((entity) => ({ ...entity, attrs: kept(entity.attrs) }));
   return { ...envelope, context: kept(envelope.context), entities };
 }
 

@@ -35,7 +35,8 @@ export function lintPolicy(policy: Tree, effect: "permit" | "forbid", duties: Du
       message:
         "No vote can lift this forbid; add `unless { context.approvals.count >= n }` or drop @require_approval.",
     });
-  const offered = (duties.approval ?? []).reduce((sum, { quorum }) => sum + quorum, 0);
+  const asked = (duties.approval ?? []).reduce((sum, { quorum }) => sum + quorum, 0);
+  const offered = asked + (duties.workflows ? 1 : 0);
   if (duties.approval && mostVotes > offered)
     problems.push({
       code: "POLICY_QUORUM",

@@ -49,10 +49,13 @@ function named(ids: readonly string[], dutiesOf: (id: string) => Duties): string
   return `${ids.length === 1 ? "policy" : "policies"} ${list.join(", ")}`;
 }
 
-const votes = ({ requirements }: ApprovalDemand): string =>
-  requirements
-    .map(({ role, quorum }) => `${quorum} ${quorum === 1 ? "approval" : "approvals"} by ${role}`)
-    .join(" and ");
+const votes = ({ requirements, workflows }: ApprovalDemand): string =>
+  [
+    ...requirements.map(
+      ({ role, quorum }) => `${quorum} ${quorum === 1 ? "approval" : "approvals"} by ${role}`,
+    ),
+    ...workflows.map((name) => `the approvals of workflow ${name}`),
+  ].join(" and ");
 
 function span(ms: number): string {
   for (const [unit, length] of [

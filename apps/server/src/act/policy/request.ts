@@ -4,8 +4,18 @@
  * Numbers are whole and within ±(2^53 - 1), nulls are left out, strings are well-formed Unicode.
  */
 import { formatId, isUuid } from "#platform/kernel";
-import { type DecisionRequest, type EntityRef, type Envelope, principalKinds, verbs } from "./domain.ts";
-import type { FactSpec } from "./facts.ts";
+import {
+  type Bundle,
+  type DecisionRequest,
+  type EntityRef,
+  type Envelope,
+  type EnvelopeEntity,
+  principalKinds,
+  verbs,
+} from "./domain.ts";
+
+/** What of a bundle shapes a question. */
+export type Shape = Pick<Bundle, "facts" | "entities" | "counters">;
 
 const longest = 64 * 1024;
 const mostWords = 1_000;
@@ -13,12 +23,14 @@ const kindTypes = { user: "Oars::User", agent: "Oars::Agent", service: "Oars::Se
 
 export interface Question {
   readonly envelope: Envelope;
+  /** Whoever must be allowed: the person behind the agent first, who acts last. */
+  readonly links: readonly EntityRef[];
   /** The parents of the tool, for slicing. */
   readonly parents: readonly EntityRef[];
 }
 
 /** Everything that is wrong with a request, in sentences; empty when it can be asked. */
-export function requestErrors(q: DecisionRequest, facts: readonly FactSpec[]): string[] {
+export function requestErrors(q: DecisionRequest, { facts, counters }: Shape): string[] {
   const errors: string[] = [];
   const whole = (what: string, value: unknown): void => {
     if (!Number.isSafeInteger(value))
@@ -51,9 +63,17 @@ export function requestErrors(q: DecisionRequest, facts: readonly FactSpec[]): s
   texts("principal.groups", q.principal.groups ?? []);
   texts("tool.dataTypes", q.tool.dataTypes);
   texts("approvals.roles", q.approvals.roles);
+  texts("approvals.workflows", q.approvals.workflows ?? []);
   whole("tool.risk", q.tool.risk);
   whole("delegation.depth", q.delegation.depth);
   whole("approvals.count", q.approvals.count);
+  for (const { name } of counters) whole(`counter ${name}`, q.counters?.[name] ?? 0);
+  if (q.onBehalfOf) {
+    if (!principalKinds.includes(q.onBehalfOf.kind)) errors.push("onBehalfOf.kind is unknown");
+    text("onBehalfOf.id", q.onBehalfOf.id);
+    texts("onBehalfOf.roles", q.onBehalfOf.roles);
+    texts("onBehalfOf.groups", q.onBehalfOf.groups ?? []);
+  }
   for (const { name, type } of facts) {
     const value = factOf(q, name);
     if (value === undefined) continue;
@@ -71,8 +91,7 @@ function factOf(q: DecisionRequest, name: string): string | number | boolean | u
 }
 
 /** What Cedar is asked about a request without errors. Ids of principals and tenants appear as TypeIDs. */
-export function questionOf(q: DecisionRequest, facts: readonly FactSpec[]): Question {
-  const tenant = tenantRef(q.tenantId);
+export function questionOf(q: DecisionRequest, shape: Shape): Question {
   const environment = q.tool.environment.trim().toLowerCase();
   const principal = { type: kindTypes[q.principal.kind], id: principalText(q.principal.id) };
   const resource = { type: "Oars::Tool", id: q.tool.name };
@@ -80,38 +99,18 @@ export function questionOf(q: DecisionRequest, facts: readonly FactSpec[]): Ques
     tenantRef(q.tool.tenantId ?? q.tenantId),
     { type: "Oars::Connector", id: q.tool.connector },
     ...(environment === "" ? [] : [{ type: "Oars::Environment", id: environment }]),
+    ...toolGroupsOf(shape, q.tool.name),
   ];
-  const given = facts.flatMap(({ name }) => {
-    const value = factOf(q, name);
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  const context = {
-    tenant: { __entity: tenant },
-    env: environment,
-    delegation: {
-      depth: q.delegation.depth,
-      ...(q.delegation.userId === null ? {} : { user: { __entity: userRef(q.delegation.userId) } }),
-    },
-    operation: q.tool.operation,
-    target: q.target,
-    dataTypes: sortedSet(q.tool.dataTypes),
-    now: { __extn: { fn: "datetime", arg: q.now.toISOString() } },
-    risk: q.tool.risk,
-    args: Object.fromEntries(given),
-    approvals: { count: q.approvals.count, roles: sortedSet(q.approvals.roles) },
-  };
-  const entities = [
+  const { onBehalfOf: person } = q;
+  const behind = person && { type: kindTypes[person.kind], id: principalText(person.id) };
+  const entities: EnvelopeEntity[] = [
     {
       uid: principal,
       attrs: {
         kind: q.principal.kind,
         ...(q.principal.ownerId === null ? {} : { owner: { __entity: userRef(q.principal.ownerId) } }),
       },
-      parents: [
-        tenantRef(q.principal.tenantId ?? q.tenantId),
-        ...sortedSet(q.principal.roles).map((id) => ({ type: "Oars::Role", id })),
-        ...sortedSet(q.principal.groups ?? []).map((id) => ({ type: "Oars::Group", id })),
-      ],
+      parents: memberships(shape, q.principal.tenantId ?? q.tenantId, principal.id, q.principal),
     },
     {
       uid: resource,
@@ -127,8 +126,70 @@ export function questionOf(q: DecisionRequest, facts: readonly FactSpec[]): Ques
       parents,
     },
   ];
+  if (person && behind)
+    entities.push({
+      uid: behind,
+      attrs: { kind: person.kind },
+      parents: memberships(shape, q.tenantId, behind.id, person),
+    });
   const action = { type: "Oars::Action", id: q.tool.verb };
-  return { envelope: { principal, action, resource, context, entities }, parents };
+  const context = contextOf(q, shape, environment);
+  const links = behind ? [behind, principal] : [principal];
+  return { envelope: { principal, action, resource, context, entities }, links, parents };
+}
+
+function contextOf(q: DecisionRequest, shape: Shape, environment: string): Record<string, unknown> {
+  const given = shape.facts.flatMap(({ name }) => {
+    const value = factOf(q, name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    tenant: { __entity: tenantRef(q.tenantId) },
+    env: environment,
+    delegation: {
+      depth: q.delegation.depth,
+      ...(q.delegation.userId === null ? {} : { user: { __entity: userRef(q.delegation.userId) } }),
+    },
+    operation: q.tool.operation,
+    target: q.target,
+    dataTypes: sortedSet(q.tool.dataTypes),
+    now: { __extn: { fn: "datetime", arg: q.now.toISOString() } },
+    time: {
+      hour: q.now.getUTCHours(),
+      minute: q.now.getUTCMinutes(),
+      weekday: q.now.getUTCDay() || 7,
+    },
+    risk: q.tool.risk,
+    args: Object.fromEntries(given),
+    counters: Object.fromEntries(shape.counters.map(({ name }) => [name, q.counters?.[name] ?? 0])),
+    approvals: {
+      count: q.approvals.count,
+      roles: sortedSet(q.approvals.roles),
+      workflows: sortedSet(q.approvals.workflows ?? []),
+    },
+  };
+}
+
+/** Tenant, roles and groups, those of the bundle included. */
+function memberships(
+  { entities: { groups = {} } }: Shape,
+  tenantId: string,
+  id: string,
+  who: { readonly roles: readonly string[]; readonly groups?: readonly string[] },
+): EntityRef[] {
+  const own = Object.keys(groups).filter((name) => groups[name]?.includes(id));
+  return [
+    tenantRef(tenantId),
+    ...sortedSet(who.roles).map((role) => ({ type: "Oars::Role", id: role })),
+    ...sortedSet([...(who.groups ?? []), ...own]).map((group) => ({ type: "Oars::Group", id: group })),
+  ];
+}
+
+function toolGroupsOf({ entities: { toolGroups = {} } }: Shape, tool: string): EntityRef[] {
+  const whole = `${tool.split("/", 1)[0] ?? ""}/*`;
+  return Object.keys(toolGroups)
+    .filter((name) => toolGroups[name]?.some((member) => member === tool || member === whole))
+    .map((id) => ({ type: "Oars::ToolGroup", id }));
 }
 
 const isKnown = ({ tool }: DecisionRequest): boolean =>

@@ -1,5 +1,6 @@
 /** The Cedar schema of namespace `Oars`, and the guard policies that no tenant can edit. */
 import { digestOf } from "#platform/kernel";
+import type { CounterSpec } from "./domain.ts";
 import { cedarTypeOf, type FactSpec } from "./facts.ts";
 
 export const guardPrefix = "guard-";
@@ -12,9 +13,12 @@ export const maxDelegationDepth = 5;
  * `context.env` is a string and not an entity: an environment has no attributes and no parents of its own,
  * comparisons read plainly, and a request needs one entity less. In a scope it is an entity all the same
  * (`resource in Oars::Environment::"production"`), because a scope can be sliced and a condition cannot.
+ *
+ * `context.time` is `now` in UTC: hour 0-23, minute 0-59, weekday 1 (Monday) to 7. Counters are always there.
  */
-export function schemaText(facts: readonly FactSpec[]): string {
+export function schemaText(facts: readonly FactSpec[], counters: readonly CounterSpec[] = []): string {
   const args = facts.map((fact) => `      ${JSON.stringify(fact.name)}?: ${cedarTypeOf(fact)},`).join("\n");
+  const counted = counters.map(({ name }) => `      ${JSON.stringify(name)}: __cedar::Long,`).join("\n");
   return `namespace Oars {
   entity Tenant;
   entity Environment in [Tenant];
@@ -24,7 +28,8 @@ export function schemaText(facts: readonly FactSpec[]): string {
   entity User in [Tenant, Group, Role] { kind: __cedar::String, owner?: User };
   entity Agent in [Tenant, Group, Role] { kind: __cedar::String, owner?: User };
   entity Service in [Tenant, Group, Role] { kind: __cedar::String, owner?: User };
-  entity Tool in [Connector, Environment, Tenant] {
+  entity ToolGroup in [Tenant];
+  entity Tool in [Connector, Environment, ToolGroup, Tenant] {
     connector: __cedar::String,
     connection: __cedar::String,
     operation: __cedar::String,
@@ -41,11 +46,15 @@ export function schemaText(facts: readonly FactSpec[]): string {
     target: __cedar::String,
     dataTypes: Set<__cedar::String>,
     now: __cedar::datetime,
+    time: { hour: __cedar::Long, minute: __cedar::Long, weekday: __cedar::Long },
     risk: __cedar::Long,
     args: {
 ${args}
     },
-    approvals: { count: __cedar::Long, roles: Set<__cedar::String> },
+    counters: {
+${counted}
+    },
+    approvals: { count: __cedar::Long, roles: Set<__cedar::String>, workflows: Set<__cedar::String> },
   };
   action read, write, delete, execute, send, pay appliesTo {
     principal: [User, Agent, Service],
@@ -56,7 +65,8 @@ ${args}
 `;
 }
 
-export const schemaDigest = (facts: readonly FactSpec[]): string => digestOf(schemaText(facts));
+export const schemaDigest = (facts: readonly FactSpec[], counters: readonly CounterSpec[] = []): string =>
+  digestOf(schemaText(facts, counters));
 
 /** Part of every slice of every tenant. Their ids begin with `guard-`, which tenants cannot use. */
 export const guards: Readonly<Record<string, string>> = {

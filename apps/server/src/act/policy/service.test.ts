@@ -260,9 +260,7 @@ describe.each(drivers)("policy versions on %s", (driver) => {
       code: "POLICY_CASES_FAILED",
       errors: [{ path: "cases.0.expect" }],
     });
-    expect(policy.validate({ ...denyPay, cases }, sampleFacts)).toMatchObject([
-      { code: "POLICY_CASE_FAILED" },
-    ]);
+    expect(await policy.check(caller, { ...denyPay, cases })).toMatchObject([{ code: "POLICY_CASE_FAILED" }]);
     expect(await policy.check(caller, { ...permitAll, cases })).toEqual([]);
     expect(await policy.list(caller)).toEqual([]);
   });
@@ -307,7 +305,10 @@ describe.each(drivers)("policy versions on %s", (driver) => {
     const { policy, caller } = setup();
     const draft = await policy.createVersion(caller, denyPay);
     const { tenantId: _, ...q } = ask(caller);
-    expect(await policy.simulate(caller, draft.id, q)).toMatchObject({ effect: "deny", reasons: ["no-pay"] });
+    expect((await policy.simulate(caller, draft.id, q)).decision).toMatchObject({
+      effect: "deny",
+      reasons: ["no-pay"],
+    });
     expect((await policy.find(caller, draft.id)).state).toBe("draft");
     expect(await policy.schema(caller)).toContain('"amount"?: __cedar::Long');
   });

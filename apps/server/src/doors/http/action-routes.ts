@@ -3,10 +3,6 @@ import {
   actionFilter,
   actionForms,
   actionId,
-  approval,
-  approvalFilter,
-  approvalId,
-  decideApprovalRequest,
   pageOf,
   resolveActionRequest,
   submitActionRequest,
@@ -14,14 +10,12 @@ import {
 } from "@oars/contract";
 import { z } from "zod";
 import type { ActionView } from "#act/actions";
-import type { Approval } from "#act/approvals";
 import { OarsError } from "#platform/kernel";
 import { afterId, pageOfRows } from "./page.ts";
 import { route, type ServiceRoute } from "./services.ts";
 import { idOf, idOrUndefined, shown, shownOrNull } from "./wire-id.ts";
 
 const byAction = z.strictObject({ id: actionId });
-const byApproval = z.strictObject({ id: approvalId });
 
 export const toAction = ({ tenantId: _, timeoutMs: __, principalId, http, ...a }: ActionView) => ({
   ...a,
@@ -30,24 +24,6 @@ export const toAction = ({ tenantId: _, timeoutMs: __, principalId, http, ...a }
   runId: shownOrNull("run", a.runId),
   approvalId: shownOrNull("approval", a.approvalId),
   httpStatus: http,
-});
-
-const toApproval = ({ requesterId, requesterName, votes, ...a }: Approval) => ({
-  ...a,
-  id: shown("approval", a.id),
-  actionId: shown("action", a.actionId),
-  requestedBy: shown("principal", requesterId),
-  requestedByName: requesterName,
-  subject: { ...a.subject, runId: shownOrNull("run", a.subject.runId) },
-  votes: votes.map(({ vote, principalId, principalName, roles, reason, receiptDigest, at }) => ({
-    principalId: shown("principal", principalId),
-    principalName,
-    decision: vote,
-    roles,
-    reason,
-    receiptDigest,
-    at,
-  })),
 });
 
 export const actionRoutes: readonly ServiceRoute[] = [
@@ -119,50 +95,5 @@ export const actionRoutes: readonly ServiceRoute[] = [
     idempotency: "door",
     handle: async ({ actions }, { caller, params, body }) =>
       toAction(await actions.resolve(caller, idOf("action", params.id), body)),
-  }),
-];
-
-export const approvalRoutes: readonly ServiceRoute[] = [
-  route({
-    method: "GET",
-    path: "/v1/approvals",
-    access: "approvals:read",
-    tag: "approvals",
-    summary: "List approvals, newest first",
-    query: approvalFilter,
-    answer: { status: 200, body: pageOf(approval) },
-    handle: async ({ approvals }, { caller, query }) => {
-      const { limit, cursor, state } = query;
-      const rows = await approvals.list(caller, { state, before: afterId(cursor), limit: limit + 1 });
-      return pageOfRows(rows, limit, (a) => a.id, toApproval);
-    },
-  }),
-  route({
-    method: "GET",
-    path: "/v1/approvals/:id",
-    access: "approvals:read",
-    tag: "approvals",
-    summary: "Show an approval with its votes",
-    params: byApproval,
-    notFound: "APPROVAL_NOT_FOUND",
-    answer: { status: 200, body: approval },
-    handle: async ({ approvals }, { caller, params }) =>
-      toApproval(await approvals.find(caller, idOf("approval", params.id))),
-  }),
-  route({
-    method: "POST",
-    path: "/v1/approvals/:id/decision",
-    access: "approvals:read",
-    tag: "approvals",
-    summary: "Approve or reject",
-    description:
-      "Votes as the caller. Needs `approvals:decide` and a role that the approval asks for; who requested the action cannot vote.",
-    params: byApproval,
-    notFound: "APPROVAL_NOT_FOUND",
-    body: decideApprovalRequest,
-    answer: { status: 200, body: approval },
-    idempotency: "door",
-    handle: async ({ approvals }, { caller, params, body }) =>
-      toApproval(await approvals.decide(caller, idOf("approval", params.id), body)),
   }),
 ];

@@ -1,20 +1,26 @@
 import {
   connection,
+  connectionDetail,
   connectionList,
   connectionTest,
+  connectionVersionList,
   connectorList,
+  pageQuery,
   putConnectionRequest,
-  putSecretRequest,
   resourceName,
-  secret,
-  secretList,
 } from "@oars/contract";
 import { z } from "zod";
-import type { ConnectionInfo, ConnectionInput, Connector } from "#act/connectors";
-import { OarsError } from "#platform/kernel";
-import type { SecretInfo } from "#platform/vault";
+import {
+  type ConnectionInfo,
+  type ConnectionInput,
+  type ConnectionVersion,
+  type Connector,
+  connectionTag,
+} from "#act/connectors";
+import { tag as etag, ifMatchHeader, ifMatchOf } from "./if-match.ts";
+import { afterNumber, pageOfRows } from "./page.ts";
 import { route, type ServiceRoute } from "./services.ts";
-import { shown, shownOrNull } from "./wire-id.ts";
+import { shown } from "./wire-id.ts";
 
 const byName = z.strictObject({ name: resourceName });
 
@@ -30,18 +36,12 @@ const toConnection = (c: ConnectionInfo) => ({
   facts: c.facts,
   emulate: c.emulate,
   revision: c.revision,
+  etag: connectionTag(c),
   createdAt: c.createdAt,
   updatedAt: c.updatedAt,
 });
 
-const toSecret = (s: SecretInfo) => ({
-  name: s.name,
-  version: s.version,
-  createdAt: s.createdAt,
-  createdBy: shownOrNull("principal", s.createdBy),
-  updatedAt: s.updatedAt,
-  updatedBy: shownOrNull("principal", s.updatedBy),
-});
+const toVersion = (v: ConnectionVersion) => ({ ...v, changedBy: shown("principal", v.changedBy) });
 
 const schemaOf = (schema: z.ZodType) => {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
@@ -66,50 +66,40 @@ const toConnector = (c: Connector) => ({
 export const connectionRoutes: readonly ServiceRoute[] = [
   route({
     method: "PUT",
-    path: "/v1/secrets/:name",
-    access: "secrets:write",
-    tag: "secrets",
-    summary: "Store or replace a secret",
-    description: "Connections name it as `vault:<name>`. No answer of the API ever holds its value.",
-    params: byName,
-    body: putSecretRequest,
-    answer: { status: 200, body: secret },
-    handle: async ({ secrets }, { caller, params, body }) =>
-      toSecret(await secrets.put(caller, params.name, body.value)),
-  }),
-  route({
-    method: "GET",
-    path: "/v1/secrets",
-    access: "secrets:read",
-    tag: "secrets",
-    summary: "List secrets, without their values",
-    answer: { status: 200, body: secretList },
-    handle: async ({ secrets }, { caller }) => ({ items: (await secrets.list(caller)).map(toSecret) }),
-  }),
-  route({
-    method: "DELETE",
-    path: "/v1/secrets/:name",
-    access: "secrets:write",
-    tag: "secrets",
-    summary: "Delete a secret",
-    params: byName,
-    notFound: "SECRET_NOT_FOUND",
-    answer: { status: 204 },
-    handle: ({ secrets }, { caller, params }) => secrets.remove(caller, params.name),
-  }),
-  route({
-    method: "PUT",
     path: "/v1/connections/:name",
     access: "connections:write",
     tag: "connections",
     summary: "Create or replace a connection",
+    description: "With `If-Match` only the revision that was read is replaced; else 412.",
     params: byName,
     body: putConnectionRequest,
+    headers: [ifMatchHeader],
+    idempotency: "door",
     answer: { status: 200, body: connection },
-    handle: async ({ connectors }, { caller, params, body }) => {
+    handle: async ({ connectors }, { caller, params, body, request, reply }) => {
       const config = body.config as ConnectionInput["config"]; // parsed from JSON, so it is JSON
-      return toConnection(await connectors.put(caller, { ...body, config, name: params.name }));
+      const input = { ...body, config, name: params.name };
+      const stored = await connectors.put(caller, input, ifMatchOf(request));
+      etag(reply, connectionTag(stored));
+      return toConnection(stored);
     },
+  }),
+  route({
+    method: "DELETE",
+    path: "/v1/connections/:name",
+    access: "connections:write",
+    tag: "connections",
+    summary: "Delete a connection",
+    description:
+      "Refused with 409 while the newest version of a flow names it, unless `force` is true. Its credential goes with it.",
+    params: byName,
+    query: z.strictObject({ force: z.enum(["true", "false"]).default("false") }),
+    notFound: "CONNECTION_NOT_FOUND",
+    headers: [ifMatchHeader],
+    idempotency: "door",
+    answer: { status: 204 },
+    handle: ({ connectors }, { caller, params, query, request }) =>
+      connectors.remove(caller, params.name, { expected: ifMatchOf(request), force: query.force === "true" }),
   }),
   route({
     method: "GET",
@@ -130,11 +120,27 @@ export const connectionRoutes: readonly ServiceRoute[] = [
     summary: "Show a connection",
     params: byName,
     notFound: "CONNECTION_NOT_FOUND",
-    answer: { status: 200, body: connection },
-    handle: async ({ connectors }, { caller, params }) => {
-      const found = await connectors.find(caller.tenantId, params.name);
-      if (found === undefined) throw new OarsError("CONNECTION_NOT_FOUND", { name: params.name });
-      return toConnection(found);
+    answer: { status: 200, body: connectionDetail },
+    handle: async ({ connectors }, { caller, params, reply }) => {
+      const found = await connectors.show(caller, params.name);
+      etag(reply, connectionTag(found));
+      return { ...toConnection(found), credential: found.credential, circuit: found.circuit };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/v1/connections/:name/versions",
+    access: "connections:read",
+    tag: "connections",
+    summary: "List the revisions of a connection, newest first",
+    params: byName,
+    query: pageQuery,
+    notFound: "CONNECTION_NOT_FOUND",
+    answer: { status: 200, body: connectionVersionList },
+    handle: async ({ connectors }, { caller, params, query }) => {
+      const before = afterNumber(query.cursor);
+      const rows = await connectors.versions(caller, params.name, { limit: query.limit + 1, before });
+      return pageOfRows(rows, query.limit, (row) => row.revision, toVersion);
     },
   }),
   route({

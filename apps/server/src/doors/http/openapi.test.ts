@@ -76,9 +76,15 @@ describe("the route table", () => {
     expect(without).toEqual([
       "/v1/auth/token", // a token more does no harm
       "/v1/connections/:name/test", // changes nothing, there or here
+      "/v1/connections/:name/authorize", // a consent that nobody ends is forgotten
+      "/v1/oauth/callback", // its state serves once
       "/v1/policies/validate",
+      "/v1/policies/simulate", // stores nothing
       "/v1/flows/validate",
+      "/v1/approval-links/open", // reads
       "/v1/receipts/verify",
+      "/v1/evidence/exports/verify",
+      "/v1/admin/compliance/coverage/scan",
       "/api/webhook/:slug", // has its webhook-id
     ]);
   });

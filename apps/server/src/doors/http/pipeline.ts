@@ -13,7 +13,7 @@ type Around = Pick<RateLimits, "countTenant"> & { readonly events?: DoorEvents |
  */
 export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys, limits: Around) {
   const read = inputReader(route);
-  const send = sender(route.answer);
+  const send = sender(route.answer, route.statusOf);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const input = read(request);
     const idempotencyKey = route.idempotency === undefined ? undefined : idempotencyKeyOf(request);
@@ -42,7 +42,10 @@ export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys,
   };
 }
 
-function sender(answer: Answer): (reply: FastifyReply, body: unknown) => FastifyReply {
+function sender(
+  answer: Answer,
+  statusOf: (body: unknown) => number = () => answer.status,
+): (reply: FastifyReply, body: unknown) => FastifyReply {
   const { status } = answer;
   if (answer.body === undefined && answer.type === undefined) {
     return (reply) => reply.code(status).send();
@@ -52,5 +55,8 @@ function sender(answer: Answer): (reply: FastifyReply, body: unknown) => Fastify
     return (reply, body) => reply.code(status).header("content-type", type).send(body);
   }
   return (reply, body) =>
-    reply.code(status).header("content-type", "application/json; charset=utf-8").send(JSON.stringify(body));
+    reply
+      .code(statusOf(body))
+      .header("content-type", "application/json; charset=utf-8")
+      .send(JSON.stringify(body));
 }

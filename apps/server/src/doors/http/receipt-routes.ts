@@ -37,10 +37,17 @@ const toFilter = (query: z.output<typeof receiptFilter>): ListFilter => ({
   policy: query.policy ?? null,
   policyVersion: query.policyVersion ?? null,
   rule: query.rule ?? null,
-  control: query.control ?? null,
   from: query.from === undefined ? null : new Date(query.from),
   to: query.to === undefined ? null : new Date(query.to),
 });
+
+/** Framework and control; nothing when none is asked for. */
+function controlOf({ control, framework, controlId }: z.output<typeof receiptFilter>): readonly string[] {
+  if (framework !== undefined && controlId !== undefined) return [framework, controlId];
+  if (control === undefined) return [];
+  const at = control.indexOf("/");
+  return [control.slice(0, at), control.slice(at + 1)];
+}
 
 export const receiptRoutes: readonly ServiceRoute[] = [
   route({
@@ -53,10 +60,20 @@ export const receiptRoutes: readonly ServiceRoute[] = [
       "Every filter that is given must hold. The list reaches back to the first receipt: a page may be short, even empty, and still have a `nextCursor`, because a page looks at a bounded number of receipts. It ends where `nextCursor` is null.",
     query: receiptFilter,
     answer: { status: 200, body: pageOf(receipt) },
-    handle: async ({ receipts }, { caller, query }) => {
+    handle: async ({ receipts, evidence }, { caller, query }) => {
+      const { tenantId } = caller;
       const page = { limit: query.limit, cursor: afterId(query.cursor) ?? null };
-      const { items, next } = await receipts.list(caller.tenantId, toFilter(query), page);
-      return { items: items.map(toReceipt), nextCursor: next === null ? null : cursorOf(next) };
+      const [framework = "", controlId = ""] = controlOf(query);
+      const also = framework === "" ? null : await evidence.ofControl(tenantId, framework, controlId);
+      const { items, next } = await receipts.list(tenantId, { ...toFilter(query), also }, page);
+      const controls = await evidence.controlsOf(
+        tenantId,
+        items.map(({ id }) => id),
+      );
+      return {
+        items: items.map((r) => toReceipt(r, controls.get(r.id))),
+        nextCursor: next === null ? null : cursorOf(next),
+      };
     },
   }),
   route({

@@ -10,7 +10,8 @@ import type { StoredReceipt } from "#sign/receipts";
 import type { Services } from "./services.ts";
 import { shown, shownOrNull } from "./wire-id.ts";
 
-export const toReceipt = (r: StoredReceipt) => ({
+/** `controls` are those that it is evidence of, as `framework/control`. */
+export const toReceipt = (r: StoredReceipt, controls: readonly string[] = []) => ({
   id: shown("receipt", r.id),
   type: r.type,
   runId: shownOrNull("run", r.runId),
@@ -24,7 +25,7 @@ export const toReceipt = (r: StoredReceipt) => ({
   policy: r.policy,
   policyVersion: r.policyVersion,
   rules: r.rules,
-  controls: r.controls,
+  controls,
   body: decodeBody(r.jws),
   jws: r.jws,
   createdAt: r.createdAt,
@@ -55,7 +56,8 @@ export async function showReceipt(services: Services, view: ReceiptView): Promis
   const receipt = await services.receipts.find(caller.tenantId, id);
   const proof = await proofOf(services, caller.tenantId, id);
   const members = disclose ? await disclosedMembers(services, caller.tenantId, id) : {};
-  return { ...toReceipt(receipt), proof, ...members };
+  const controls = await services.evidence.controlsOf(caller.tenantId, [id]);
+  return { ...toReceipt(receipt, controls.get(id)), proof, ...members };
 }
 
 /** The first media type of the header that names a format; JSON when none does. Weights are not read. */

@@ -55,6 +55,8 @@ export interface RouteSpec<S, P, Q, B> {
   readonly answer: Answer;
   /** A second success, for example a list in place of a stream. */
   readonly otherAnswers?: readonly Answer[];
+  /** Which success an answer is, where there are several; its status is read from the body, also of a replayed one. */
+  readonly statusOf?: (body: unknown) => number;
   /** The error for path parameters that cannot name anything: the same as for an unknown one. */
   readonly notFound?: ErrorCode;
   /**

@@ -1,9 +1,13 @@
 import type { Registry } from "prom-client";
 import type { Actions } from "#act/actions";
-import type { Approvals } from "#act/approvals";
+import type { ApprovalLinks, Approvals } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
 import type { Connectors } from "#act/connectors";
+import type { Factors } from "#act/factors";
 import type { Policy } from "#act/policy";
+import type { Rehearsals } from "#act/rehearsals";
+import type { Workflows } from "#act/workflows";
+import type { Delivery } from "#operate/delivery";
 import type { Privacy } from "#operate/privacy";
 import type { Scheduling } from "#orchestrate/engine";
 import type { Flows } from "#orchestrate/flows";
@@ -13,9 +17,10 @@ import type { Access } from "#platform/access";
 import type { Blobs } from "#platform/blobs";
 import type { SecurityEvents } from "#platform/events";
 import type { Scheduler } from "#platform/jobs";
+import type { Evidence } from "#sign/evidence";
 import type { Interop } from "#sign/interop";
 import type { Log } from "#sign/log";
-import type { Receipts } from "#sign/receipts";
+import type { Receipts, SigningKeys } from "#sign/receipts";
 import type { StreamTiming } from "./event-stream.ts";
 import { type Route, routeFor } from "./route.ts";
 import type { Secrets } from "./secrets.ts";
@@ -44,14 +49,42 @@ export interface Services {
     | "issueToken"
   >;
   readonly secrets: Secrets;
-  readonly connectors: Pick<Connectors, "put" | "list" | "find" | "test" | "catalogue">;
+  readonly connectors: Omit<Connectors, "find" | "operation" | "operations" | "factSpecs" | "refreshDue">;
   readonly catalogue: Pick<Catalogue, "browse" | "find" | "reclassify" | "review" | "allowance" | "allow">;
-  readonly policy: Pick<Policy, "check" | "createVersion" | "list" | "find" | "publish">;
+  readonly policy: Pick<
+    Policy,
+    | "check"
+    | "createVersion"
+    | "importRules"
+    | "list"
+    | "find"
+    | "diff"
+    | "schema"
+    | "publish"
+    | "rollback"
+    | "settings"
+    | "setShadow"
+    | "setReplayRequired"
+    | "grant"
+    | "revokeGrant"
+    | "listGrants"
+  >;
+  readonly rehearsals: Pick<
+    Rehearsals,
+    "simulate" | "explain" | "replay" | "findReplay" | "listReplays" | "differences"
+  >;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;
   readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
-  readonly approvals: Pick<Approvals, "list" | "find" | "decide">;
-  readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "jwks" | "verifyRequest">;
+  readonly approvals: Omit<
+    Approvals,
+    "request" | "consume" | "load" | "cancelFor" | "expire" | "expireDue" | "escalateDue" | "nextTimer"
+  >;
+  readonly approvalLinks: ApprovalLinks;
+  readonly factors: Omit<Factors, "prove" | "purge">;
+  readonly workflows: Omit<Workflows, "follow">;
+  readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "keys" | "jwks" | "verifyRequest">;
+  readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
   readonly interop: Interop;
   readonly privacy: Omit<Privacy, "applyRules" | "completeInterrupted">;
   readonly receiptLog: Pick<
@@ -60,9 +93,27 @@ export interface Services {
   >;
   /** Whether logs are served as files to anybody, and below which URL. */
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
+  readonly evidence: Pick<
+    Evidence,
+    "catalogue" | "mappings" | "coverage" | "ofControl" | "controlsOf" | "packs" | "schedules"
+  >;
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
   readonly events: Pick<SecurityEvents, "list" | "find">;
+  readonly delivery: Pick<
+    Delivery,
+    | "put"
+    | "list"
+    | "find"
+    | "remove"
+    | "test"
+    | "setPaused"
+    | "flush"
+    | "deadLetters"
+    | "replay"
+    | "resolve"
+    | "retry"
+  >;
   readonly scheduling: Scheduling;
   readonly scheduler: Pick<Scheduler, "list" | "runNow">;
   readonly health: () => Promise<HealthReport>;

@@ -1,30 +1,12 @@
 import { jwks, jwksQuery, tenantId, trustDocument } from "@oars/contract";
 import { z } from "zod";
-import type { Caller } from "#platform/access";
-import { route, type ServiceRoute, type Services } from "./services.ts";
+import { route, type ServiceRoute } from "./services.ts";
 import { idOf } from "./wire-id.ts";
 
 const tag = "trust";
+const byTenant = z.strictObject({ tenantId });
 
-/**
- * The public keys of a tenant, for anybody. The tenant is looked up first, because asking for the keys of
- * one that has none makes them: a stranger must not be able to make rows for tenants that do not exist.
- */
-async function existing({ access }: Services, id: string): Promise<string> {
-  return (await access.findTenant(nobodyIn(id))).id;
-}
-
-const nobodyIn = (id: string): Caller => ({
-  tenantId: id,
-  principalId: id,
-  principalKind: "service",
-  principalName: "anonymous",
-  ownerId: null,
-  roles: [],
-  permissions: new Set(),
-  credential: { kind: "internal", id },
-});
-
+/** A tenant that does not exist looks like one without keys: nobody learns which tenants there are. */
 export const trustRoutes: readonly ServiceRoute[] = [
   route({
     method: "GET",
@@ -32,12 +14,25 @@ export const trustRoutes: readonly ServiceRoute[] = [
     access: "anonymous",
     tag,
     summary: "Every key that ever signed for a tenant",
-    description: "Needs no credentials. With this and a receipt anybody can verify offline.",
-    params: z.strictObject({ tenantId }),
+    description:
+      "Needs no credentials. With this and a receipt anybody can verify offline. A tenant that is not known looks like one without keys.",
+    params: byTenant,
     notFound: "TENANT_NOT_FOUND",
     answer: { status: 200, body: trustDocument },
-    handle: async (services, { params }) =>
-      services.receipts.trust(await existing(services, idOf("tenant", params.tenantId))),
+    handle: ({ receipts }, { params }) => receipts.trust(idOf("tenant", params.tenantId)),
+  }),
+  route({
+    method: "GET",
+    path: "/t/:tenantId/jwks.json",
+    access: "anonymous",
+    tag,
+    summary: "A tenant's receipt keys as a JWKS",
+    description:
+      "Below the issuer that its receipts name. Keys that have ended stay, with when, why and how far they count.",
+    params: byTenant,
+    notFound: "TENANT_NOT_FOUND",
+    answer: { status: 200, body: jwks },
+    handle: ({ receipts }, { params }) => receipts.jwks(idOf("tenant", params.tenantId)),
   }),
   route({
     method: "GET",
@@ -48,9 +43,7 @@ export const trustRoutes: readonly ServiceRoute[] = [
     description: "Of the tenant that `tenant` names, else of the installation's first tenant.",
     query: jwksQuery,
     answer: { status: 200, body: jwks },
-    handle: async (services, { query }) => {
-      const id = query.tenant === undefined ? services.firstTenantId : idOf("tenant", query.tenant);
-      return services.receipts.jwks(await existing(services, id));
-    },
+    handle: ({ receipts, firstTenantId }, { query }) =>
+      receipts.jwks(query.tenant === undefined ? firstTenantId : idOf("tenant", query.tenant)),
   }),
 ];

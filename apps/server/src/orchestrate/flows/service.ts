@@ -62,6 +62,8 @@ export interface Flows {
   find(caller: Caller, name: string, version?: string): Promise<FlowVersionDetail>;
   /** The version that a run starts with; "latest" is the highest published. Throws FLOW_NOT_FOUND. */
   resolve(tenantId: string, name: string, version?: string): Promise<FlowVersion>;
+  /** Names of flows whose highest version uses the connection. */
+  usersOf(tenantId: string, connection: string): Promise<string[]>;
   /** The compiled flow of a hash that this tenant has published; the most recent 500 are kept. */
   compiled(tenantId: string, hash: string): Promise<CompiledFlow>;
 }
@@ -117,6 +119,10 @@ export function createFlows(deps: FlowsDeps): Flows {
       if (version === "latest") return resolve(tenantId, name, version);
       return versions.get(JSON.stringify([tenantId, name, version]), () => resolve(tenantId, name, version));
     },
+    usersOf: (tenantId, connection) =>
+      db.read(tenantId, async (reader) =>
+        (await store.listUsers(reader, tenantId, connection)).map(({ name }) => name),
+      ),
     compiled: (tenantId, hash) =>
       compiled.get(`${tenantId} ${hash}`, async () => {
         const definition = await db.read(tenantId, (reader) => store.findDefinition(reader, tenantId, hash));

@@ -106,6 +106,14 @@ function byName(tenantId: string, name: string, version: string): Sql {
     where f.tenant_id = ${tenantId} and f.name = ${name} and v.version = ${version}`;
 }
 
+/** Names of flows whose highest version names the connection in a step; one that is computed is not seen. */
+export const listUsers = (db: Db, tenantId: string, connection: string): Promise<{ name: string }[]> =>
+  db.query(sql`/* flows.list_users */
+    select f.name from flow_version v ${latest}
+    where f.tenant_id = ${tenantId} and jsonb_path_exists(v.definition,
+      '$.steps.*.with.connection ? (@ == $name)', jsonb_build_object('name', ${connection}::text))
+    order by f.name limit 20`);
+
 export async function findDefinition(
   db: Db,
   tenantId: string,

@@ -27,8 +27,8 @@ describe("roles", () => {
     expect(missing("admin")).toEqual(["platform:operate"]);
   });
 
-  it("an auditor reads and verifies, and changes nothing", () => {
-    for (const p of permissionsOf("auditor")) expect(p).toMatch(/:(read|verify|disclose)$/);
+  it("an auditor reads, verifies and takes evidence away, and changes nothing", () => {
+    for (const p of permissionsOf("auditor")) expect(p).toMatch(/:(read|verify|export|disclose)$/);
   });
 
   it.each(["agent", "service", "member"])(

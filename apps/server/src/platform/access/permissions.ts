@@ -24,6 +24,8 @@ export type Permission =
   | "actions:impersonate"
   | "approvals:read"
   | "approvals:decide"
+  | "approvals:manage"
+  | "approvals:break_glass"
   | "receipts:read"
   | "receipts:verify"
   | "receipts:disclose"
@@ -46,8 +48,18 @@ export type Permission =
   | "access:read"
   | "access:write"
   | "log:read"
+  | "keys:write"
   | "webhooks:read"
   | "events:read"
+  | "alerts:read"
+  | "alerts:acknowledge"
+  | "alerts:write"
+  | "siem:read"
+  | "siem:write"
+  | "evidence:read"
+  | "evidence:export"
+  | "compliance:read"
+  | "compliance:write"
   | "system:read"
   | "platform:operate";
 
@@ -84,6 +96,14 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   "approvals:decide": {
     about: "Vote on approvals, within the roles that an approval asks for.",
     roles: [...admins, "approver"],
+  },
+  "approvals:manage": {
+    about: "Change approval workflows and settings, delegate for others, escalate what is overdue now.",
+    roles: admins,
+  },
+  "approvals:break_glass": {
+    about: "Run a held action without its votes, in an emergency and in the open.",
+    roles: admins,
   },
   "receipts:read": { about: "Read and search receipts.", roles: everyone },
   "receipts:verify": { about: "Verify receipts on the server.", roles: everyone },
@@ -131,6 +151,7 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   },
   "access:write": { about: "Create principals, grant roles, issue and revoke keys.", roles: admins },
   "log:read": { about: "Read the receipt log: checkpoints, proofs, exports.", roles: watchers },
+  "keys:write": { about: "Rotate and revoke the keys that sign receipts and the log.", roles: admins },
   "webhooks:read": {
     about: "Read webhooks and what they received.",
     roles: [...builders, "operator", "auditor", "service"],
@@ -138,6 +159,33 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   "events:read": {
     about: "Read security events.",
     roles: [...admins, "operator", "auditor"],
+  },
+  "alerts:read": {
+    about: "Read alerts, their rules and routes.",
+    roles: [...admins, "operator", "approver", "auditor"],
+  },
+  "alerts:acknowledge": {
+    about: "Acknowledge and resolve alerts.",
+    roles: [...admins, "operator", "approver"],
+  },
+  "alerts:write": { about: "Change the rules and routes of alerts.", roles: admins },
+  "siem:read": {
+    about: "See delivery targets, their state and their dead letters.",
+    roles: [...admins, "operator", "auditor"],
+  },
+  "siem:write": { about: "Change delivery targets; replay and close dead letters.", roles: admins },
+  "evidence:read": { about: "Read and verify evidence packs.", roles: [...builders, "operator", "auditor"] },
+  "evidence:export": {
+    about: "Have evidence packs made, and take them away.",
+    roles: [...admins, "auditor"],
+  },
+  "compliance:read": {
+    about: "Read frameworks, mappings of controls and their coverage.",
+    roles: [...builders, "operator", "auditor"],
+  },
+  "compliance:write": {
+    about: "Change which receipts are evidence of a control, and which packs are made each month.",
+    roles: admins,
   },
   "system:read": {
     about: "See the background jobs of the installation.",

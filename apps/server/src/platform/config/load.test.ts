@@ -37,10 +37,13 @@ describe("loadConfig", () => {
       store: { kind: "pglite", dataDir: ".oars" },
       keys: { dataEncryption: null, jwt: null },
       logOrigin: "127.0.0.1:8080",
+      keyRotateDays: 90,
+      signer: { kind: "software", transit: null },
       logPublic: true,
       egressAllow: [],
       egressHosts: [],
       allowedTools: [],
+      policyReplayRequired: false,
       warnings: [],
     });
   });

@@ -71,8 +71,29 @@ export interface Config {
     readonly host: string;
     readonly port: number | null;
   }[];
+  /** When connections that fail are left alone. */
+  readonly breaker: { readonly failures: number; readonly openMs: number };
   readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
+  /** Whether drafts need a replay before they are published, where a tenant has not said. */
+  readonly policyReplayRequired: boolean;
   readonly logOrigin: string;
+  readonly alerting: {
+    readonly siemTargets: Secret<readonly Readonly<Record<string, unknown>>[]>;
+    readonly siemWebhookUrl: Secret<string> | null;
+    readonly siemFilePath: string | null;
+    readonly alertChannels: Secret<readonly Readonly<Record<string, unknown>>[]>;
+    readonly alertWebhookUrl: Secret<string> | null;
+    /** Of deliveries: the first delay, and how often at most. */
+    readonly retry: { readonly baseMs: number; readonly maxAttempts: number };
+  };
+  /** Days after which signing keys are followed by new ones; null: never by themselves. */
+  readonly keyRotateDays: number | null;
+  readonly signer: {
+    /** Who holds the private halves of new signing keys. */
+    readonly kind: "software" | "transit";
+    /** Set where the service is known, for keys that it holds already. */
+    readonly transit: { readonly url: string; readonly token: Secret<string> } | null;
+  };
   /** Whether anybody may read logs as files. */
   readonly logPublic: boolean;
   /** Legal, but to be said at start. */
@@ -173,6 +194,10 @@ function checkTogether(v: Values, env: Environment, report: Report, warnings: st
       `is needed by OARS_STORE=postgres; set ${variables.OARS_POSTGRES_URL.reader.type}`,
     );
   }
+  for (const name of ["OARS_SIGNER_URL", "OARS_SIGNER_TOKEN"] as const) {
+    if (v.OARS_SIGNER === "transit" && !isSet(name))
+      report(name, "missing", `is needed by OARS_SIGNER=transit; set ${variables[name].reader.type}`);
+  }
   if (v.OARS_STORE === "pglite" && !isSet("OARS_STORE") && isSet("OARS_POSTGRES_URL")) {
     if (env.OARS_POSTGRES_URL?.trim()) {
       report(
@@ -271,9 +296,30 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     },
     egressAllow: v.OARS_EGRESS_ALLOW,
     egressHosts: v.OARS_EGRESS_HOSTS,
+    breaker: { failures: v.OARS_BREAKER_FAILURES, openMs: v.OARS_BREAKER_OPEN_MS },
     allowedTools: v.OARS_ALLOWED_TOOLS,
+    policyReplayRequired: v.OARS_POLICY_REPLAY_REQUIRED,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
+    keyRotateDays: v.OARS_KEY_ROTATE_AFTER,
+    signer: {
+      kind: v.OARS_SIGNER,
+      transit:
+        v.OARS_SIGNER_URL && v.OARS_SIGNER_TOKEN
+          ? { url: v.OARS_SIGNER_URL, token: v.OARS_SIGNER_TOKEN }
+          : null,
+    },
     logPublic: v.OARS_LOG_PUBLIC,
+    alerting: {
+      siemTargets: v.OARS_SIEM_TARGETS,
+      siemWebhookUrl: v.OARS_SIEM_WEBHOOK_URL,
+      siemFilePath: v.OARS_SIEM_FILE_PATH,
+      alertChannels: v.OARS_ALERT_CHANNELS,
+      alertWebhookUrl: v.OARS_ALERT_WEBHOOK_URL,
+      retry: {
+        baseMs: v.OARS_SIEM_RETRY_INTERVAL_SECONDS * 1000,
+        maxAttempts: v.OARS_SIEM_RETRY_MAX_ATTEMPTS,
+      },
+    },
     warnings,
   };
 }

@@ -159,6 +159,26 @@ export const passphrase: Reader<Secret<string>> = reader(
   },
 );
 
+/** A JSON array of objects. It may hold secrets, so it is never shown. */
+export const jsonObjects: Reader<Secret<readonly Readonly<Record<string, unknown>>[]>> = reader(
+  "a JSON array of objects",
+  (value) => {
+    try {
+      const list: unknown = JSON.parse(value);
+      const isObject = (entry: unknown): boolean =>
+        typeof entry === "object" && entry !== null && !Array.isArray(entry);
+      return Array.isArray(list) && list.every(isObject) ? new Secret(list) : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+);
+
+/** An http or https URL that may hold a token in its path or query. */
+export const secretAddress: Reader<Secret<string>> = reader("an http or https URL", (value) =>
+  URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) ? new Secret(value) : undefined,
+);
+
 const commaList = (value: string): string[] =>
   value
     .split(",")

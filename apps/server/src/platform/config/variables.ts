@@ -8,7 +8,16 @@ import * as read from "./readers.ts";
 export type Preset = "development" | "production";
 
 export interface Variable<T> {
-  readonly group: "Process" | "HTTP" | "Store" | "Secrets" | "Limits" | "Network" | "Log";
+  readonly group:
+    | "Process"
+    | "HTTP"
+    | "Store"
+    | "Secrets"
+    | "Limits"
+    | "Network"
+    | "Policy"
+    | "Log"
+    | "Alerts and SIEM";
   readonly reader: read.Reader<T>;
   /** The text that stands in when nothing is set; null where there is none. */
   readonly preset: Readonly<Record<Preset, string | null>>;
@@ -263,10 +272,25 @@ export const variables = {
     description:
       "Hosts that connectors may reach, as `host`, `host:port`, `*.domain` or `*:port`; empty: all. An entry `tenant_…=host:port` is one tenant's own, and a tenant with entries of its own is held to those alone.",
   }),
+  OARS_BREAKER_FAILURES: always(read.whole(0, 1000), "10", {
+    group: "Network",
+    description:
+      "Failures in a row (no answer, or 502, 503, 504) after which a connection is left alone by this process for `OARS_BREAKER_OPEN_MS`; 0: never.",
+  }),
+  OARS_BREAKER_OPEN_MS: always(read.whole(100, 3_600_000, "milliseconds"), "15000", {
+    group: "Network",
+    description: "How long a connection is left alone before one call finds out whether it works again.",
+  }),
   OARS_ALLOWED_TOOLS: always(read.allowedTools, "", {
     group: "Network",
     description:
       "Tools that may be used, as a connector (`slack`), an operation (`http.request`), or of one connection (`wms/*`, `wms/http.request`); empty: all. An entry `tenant_…=wms/*` is one tenant's own, and a tenant with entries of its own is held to those alone.",
+  }),
+
+  OARS_POLICY_REPLAY_REQUIRED: always(read.yesOrNo, "false", {
+    group: "Policy",
+    description:
+      "Whether a draft must have been replayed over recent decisions before it takes the place of the policy in force. A tenant may say otherwise for itself.",
   }),
 
   OARS_LOG_ORIGIN: sometimes(
@@ -278,10 +302,71 @@ export const variables = {
         "The name under which receipt logs are signed. Verifiers pin it: choose it once and never change it.",
     },
   ),
+  OARS_KEY_ROTATE_AFTER: always(read.keeping, "90d", {
+    group: "Log",
+    description:
+      "How old a signing key becomes before a new one follows it, with a day of overlap; `forever`: keys are rotated by hand alone.",
+  }),
+  OARS_SIGNER: always(read.oneOf("software", "transit"), "software", {
+    group: "Log",
+    description:
+      "Who holds the private halves of new signing keys. `software`: this server, sealed with `OARS_DATA_ENCRYPTION_KEY`. `transit`: a service with the interface of Vault's transit engine, as HashiCorp Vault, OpenBao and gateways before HSMs have. Keys that exist stay where they are until they are rotated.",
+  }),
+  OARS_SIGNER_URL: sometimes(read.webAddress, "needed when `OARS_SIGNER=transit`", {
+    group: "Log",
+    description:
+      "The transit engine, such as `https://vault.example:8200/v1/transit`. A private address must be in `OARS_EGRESS_ALLOW`.",
+  }),
+  OARS_SIGNER_TOKEN: sometimes(
+    read.secretText("a token without spaces", /^\S{1,2000}$/),
+    "needed when `OARS_SIGNER=transit`",
+    {
+      group: "Log",
+      secret: true,
+      description:
+        "The token for it. It must be allowed to make, read and rotate the keys `oars-*`, and to sign with them.",
+    },
+  ),
   OARS_LOG_PUBLIC: always(read.yesOrNo, "true", {
     group: "Log",
     description:
       "Whether anybody may read the logs' tiles and checkpoints below `/log/`. They hold hashes alone, but their growth shows how busy a tenant is.",
+  }),
+
+  OARS_SIEM_TARGETS: always(read.jsonObjects, "[]", {
+    group: "Alerts and SIEM",
+    secret: true,
+    description:
+      "Where security events of all tenants go: a JSON array of targets with `id`, `kind` and what the kind needs; see the guide to alerts and SIEM.",
+  }),
+  OARS_SIEM_WEBHOOK_URL: sometimes(read.secretAddress, "no such target", {
+    group: "Alerts and SIEM",
+    secret: true,
+    description: "A target `legacy_siem_webhook`: every security event is posted there.",
+  }),
+  OARS_SIEM_FILE_PATH: sometimes(read.text("a path"), "no such target", {
+    group: "Alerts and SIEM",
+    description: "A target `legacy_siem_file`: every security event is a line of this file.",
+  }),
+  OARS_SIEM_RETRY_INTERVAL_SECONDS: always(read.whole(1, 3600, "seconds"), "30", {
+    group: "Alerts and SIEM",
+    description:
+      "How long a delivery that failed waits the first time, to a target or a channel; twice as long each further time, up to 5 minutes.",
+  }),
+  OARS_SIEM_RETRY_MAX_ATTEMPTS: always(read.whole(1, 100), "8", {
+    group: "Alerts and SIEM",
+    description: "After so many attempts a delivery becomes a dead letter, which can be replayed.",
+  }),
+  OARS_ALERT_CHANNELS: always(read.jsonObjects, "[]", {
+    group: "Alerts and SIEM",
+    secret: true,
+    description:
+      "Channels that alerts of all tenants may go to: a JSON array with `id`, `kind` and what the kind needs; see the guide to alerts and SIEM.",
+  }),
+  OARS_ALERT_WEBHOOK_URL: sometimes(read.secretAddress, "no such channel", {
+    group: "Alerts and SIEM",
+    secret: true,
+    description: "A channel `legacy_alert_webhook`: alerts are posted there.",
   }),
 } as const;
 
@@ -308,6 +393,9 @@ export const retired: Readonly<Record<string, string>> = {
   CALIBER_API_KEYS: "API keys belong to principals now; issue one for each principal",
   OARS_VAULT_KEY: "one key protects all sealed data; set OARS_DATA_ENCRYPTION_KEY",
   OARS_API_TOKENS: "API keys belong to principals now; issue one for each principal",
+  OARS_SIEM_RETRY_AUTO_START: "deliveries are always tried again; pause a target to stop them",
+  OARS_SIEM_RETRY_QUEUE_PATH: "the queue is in the database",
+  OARS_SIEM_RETRY_MAX_QUEUE_SIZE: "the queue is in the database and loses nothing when it grows",
   OARS_RATE_LIMIT_RPM: "set OARS_RATE_LIMIT_MAX, which counts per OARS_RATE_LIMIT_WINDOW_MS",
   OARS_ALLOW_INSECURE_DEFAULTS: "production has no insecure mode; run with OARS_ENV=development instead",
 };

@@ -122,7 +122,7 @@ export const eventCatalogue = {
   "delivery.target_deleted": good("delivery", "medium", "A delivery target was deleted."),
   "delivery.paused": good("delivery", "medium", "Delivery to a target was paused."),
   "delivery.resumed": good("delivery", "low", "Delivery to a target was resumed."),
-  "delivery.dead_lettered": many(bad("delivery", "high", "A delivery was given up.")),
+  "delivery.dead_lettered": bad("delivery", "high", "Deliveries were given up."),
   "delivery.replayed": good("delivery", "low", "A delivery that was given up was sent again."),
   "delivery.resolved": good("delivery", "low", "A delivery that was given up was closed."),
 

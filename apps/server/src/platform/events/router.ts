@@ -28,7 +28,7 @@ export interface Router {
 const channel = "events";
 const batchSize = 200;
 /** For commits of others of which no hint came. */
-const idleMs = 10_000;
+const idleMs = 15_000;
 /** Gathers what comes together. */
 const gatherMs = 20;
 const againMs = 60_000;
@@ -69,6 +69,8 @@ export function createRouter({ db, onError }: RouterDeps): Router {
 
   /** Returns in how many milliseconds to look again. */
   const drain = async (): Promise<number> => {
+    let next = await nextRoute(db); // idle it asks this and no more
+    if (next === null || next > 0) return next ?? idleMs;
     while (running) {
       const told = await tell(batchSize).catch((error) => {
         onError(error);
@@ -76,7 +78,8 @@ export function createRouter({ db, onError }: RouterDeps): Router {
       });
       if (told < batchSize) break;
     }
-    return (await nextRoute(db)) ?? idleMs;
+    next = await nextRoute(db);
+    return next ?? idleMs;
   };
   const tell = (limit: number): Promise<number> =>
     db.system.tx(async (tx) => {

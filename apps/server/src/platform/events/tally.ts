@@ -173,6 +173,8 @@ export function createTallies(deps: TallyDeps): Tallies {
 }
 
 const keyOf = (tenantId: string | null, row: Tally["row"]): string =>
-  [tenantId ?? "", row.type, row.actor_id ?? "", sourceGroup(row.source ?? ""), row.target_kind ?? ""].join(
-    " ",
-  );
+  [tenantId ?? "", row.type, row.actor_id ?? "", sourceGroup(row.source ?? ""), placeOf(row)].join(" ");
+
+/** Targets of delivery are few and nobody's choice; other objects are named by whoever asks. */
+const placeOf = (row: Tally["row"]): string =>
+  row.target_kind === "target" ? (row.target_id ?? "") : (row.target_kind ?? "");

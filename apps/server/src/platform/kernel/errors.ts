@@ -84,6 +84,16 @@ export const errorCatalogue = {
 
   EVENT_NOT_FOUND: spec(404, "never", "There is no such security event."),
 
+  TARGET_NOT_FOUND: spec(404, "never", "There is no delivery target {name}."),
+  TARGET_INVALID: spec(422, "never", "The delivery target is not valid; see `errors`."),
+  TARGET_OF_ENVIRONMENT: spec(
+    409,
+    "never",
+    "The delivery target {name} is the environment's; change it there, or choose another name.",
+  ),
+  DEAD_LETTER_NOT_FOUND: spec(404, "never", "There is no such dead letter."),
+  DEAD_LETTER_CLOSED: spec(409, "never", "The dead letter is {state} already."),
+
   NET_ADDRESS_FORBIDDEN: spec(422, "never", "{host} resolves to an address that is not allowed: {address}."),
   NET_EGRESS_FORBIDDEN: spec(
     422,
@@ -103,6 +113,32 @@ export const errorCatalogue = {
 
   CONNECTION_NOT_FOUND: spec(404, "never", "There is no connection named {name}."),
   CONNECTION_INVALID: spec(422, "never", "The connection is not valid; see `errors`."),
+  CONNECTION_IN_USE: spec(
+    409,
+    "never",
+    "Connection {name} is used by {flows}; publish versions without it first, or delete it with `force`.",
+  ),
+  CONNECTION_AUTH_FAILED: spec(422, "never", "The connection cannot be authorized: {reason}."),
+  CONNECTION_AUTH_UNAVAILABLE: spec(
+    503,
+    "after",
+    "The connection cannot be authorized now: {reason}; wait {seconds} s.",
+  ),
+  CONNECTION_AUTHORIZATION_NEEDED: spec(
+    409,
+    "never",
+    "A person must authorize connection {name}: POST /v1/connections/{name}/authorize.",
+  ),
+  CONNECTION_AUTHORIZATION_INVALID: spec(
+    422,
+    "never",
+    "The authorization cannot be completed: {reason}. Begin again.",
+  ),
+  CONNECTION_CIRCUIT_OPEN: spec(
+    503,
+    "after",
+    "Connection {name} failed too often and is left alone; wait {seconds} s.",
+  ),
   TOOL_NOT_FOUND: spec(404, "never", "There is no tool named {name}; list the tools to see their names."),
   TOOL_NOT_ALLOWED: spec(403, "never", "{tool} is not among the tools that this tenant may use."),
   CONNECTOR_UNKNOWN: spec(422, "never", "There is no connector {connector}; choose one of {connectors}."),
@@ -111,8 +147,25 @@ export const errorCatalogue = {
   POLICY_INVALID: spec(422, "never", "The policy bundle is not valid; see `errors`."),
   POLICY_CASES_FAILED: spec(422, "never", "The bundle's golden cases do not hold; see `errors`."),
   POLICY_ALREADY_PUBLISHED: spec(409, "never", "This policy bundle is the published one already."),
+  POLICY_NEVER_PUBLISHED: spec(409, "never", "There is no bundle to go back to: it was never in force."),
+  POLICY_NONE_IN_FORCE: spec(409, "never", "No policy bundle is in force; name one, or publish one."),
+  POLICY_REPLAY_REQUIRED: spec(
+    409,
+    "never",
+    "Replay this bundle first: POST /v1/policies/{id}/replays, and publish it once that has completed.",
+  ),
+  POLICY_REPLAY_NOT_FOUND: spec(404, "never", "There is no such replay."),
+  POLICY_REPLAYS_OPEN: spec(409, "safe", "Five replays are under way; wait for one to end."),
+  POLICY_TEMPLATE_NOT_FOUND: spec(404, "never", "The bundle in force has no template {name}."),
+  POLICY_GRANT_NOT_FOUND: spec(404, "never", "There is no such grant."),
+  POLICY_GRANT_INVALID: spec(422, "never", "The grant is not valid; see `errors`."),
 
   ACTION_NOT_FOUND: spec(404, "never", "There is no such action."),
+  ACTION_NOT_EXPLAINED: spec(
+    409,
+    "never",
+    "Nothing was kept of this action's decision that could be explained; name a policy bundle, or propose it again.",
+  ),
   ACTION_INVALID: spec(422, "never", "The action is not valid; see `errors`."),
   ACTION_STATE: spec(409, "never", "The action is {state}; this needs it to be {needed}."),
 
@@ -121,6 +174,39 @@ export const errorCatalogue = {
   APPROVAL_REQUESTER: spec(403, "never", "Who requested the action cannot approve it; another person must."),
   APPROVAL_ROLE: spec(403, "never", "This approval needs the role {role}."),
   APPROVAL_VOTED: spec(409, "never", "You have voted on this approval already."),
+  APPROVAL_PERSON: spec(403, "never", "Only people can do this; an agent or a service cannot."),
+  APPROVAL_IDENTITY: spec(403, "never", "You vote as yourself; leave approverId out, or send your own."),
+  APPROVAL_CHANGES: spec(
+    422,
+    "never",
+    "An approval is for exactly the action that was shown; reject it and have the changed action proposed.",
+  ),
+  APPROVAL_BREAK_GLASS: spec(403, "never", "The policy that holds this action forbids breaking the glass."),
+  APPROVAL_REVIEW: spec(409, "never", "There is nothing to review: {reason}."),
+  APPROVAL_REVIEWER: spec(
+    403,
+    "never",
+    "Who broke the glass or asked for it cannot review it; another person must.",
+  ),
+  APPROVAL_LINK_INVALID: spec(404, "never", "This link is damaged or has expired; open the approval itself."),
+  DELEGATION_NOT_FOUND: spec(404, "never", "There is no such delegation."),
+  DELEGATION_INVALID: spec(422, "never", "The right to vote cannot be lent like this: {reason}."),
+  WORKFLOW_NOT_FOUND: spec(404, "never", "There is no approval workflow {name}."),
+  WORKFLOW_INVALID: spec(422, "never", "The approval workflow is not valid; see `errors`."),
+  WORKFLOW_IN_USE: spec(409, "never", "{name} is the default workflow; choose another default first."),
+
+  STEP_UP_REQUIRED: spec(
+    403,
+    "never",
+    "Confirm with {factor}: send stepUpCode, or the assertion of a challenge; enrol a factor first if you have none.",
+  ),
+  STEP_UP_WRONG: spec(403, "never", "The confirmation is not right, or was used already.{more}"),
+  STEP_UP_LOCKED: spec(429, "after", "Too many wrong confirmations; wait {seconds} s."),
+  FACTOR_NOT_FOUND: spec(404, "never", "There is no such factor."),
+  FACTOR_NONE: spec(409, "never", "You have no factor for this; enrol one."),
+  FACTOR_STATE: spec(409, "never", "The enrolment is {state} already; begin a new one."),
+  FACTOR_LIMIT: spec(409, "never", "You have {limit} factors already; revoke one first."),
+  FACTOR_OWN_RESET: spec(403, "never", "Another administrator must reset your factors."),
 
   FLOW_NOT_FOUND: spec(404, "never", "There is no such flow or version."),
   FLOW_INVALID: spec(422, "never", "The flow is not valid; see `errors`."),
@@ -216,6 +302,13 @@ export const errorCatalogue = {
   PRIVACY_HOLD_RELEASED: spec(409, "never", "The hold was released already."),
   PRIVACY_ERASURE_NOT_FOUND: spec(404, "never", "There is no such erasure."),
 
+  SIGNER_UNAVAILABLE: spec(
+    503,
+    "safe",
+    "The service that holds the signing keys did not sign; nothing was changed.",
+  ),
+  SIGNING_KEY_NOT_FOUND: spec(404, "never", "The tenant has no signing key {kid}."),
+  SIGNING_KEY_REVOKED: spec(409, "never", "The signing key {kid} is revoked already."),
   LOG_FILE_NOT_FOUND: spec(404, "never", "The log has no such file."),
   LOG_ENTRIES_RETIRED: spec(
     410,
@@ -227,6 +320,24 @@ export const errorCatalogue = {
     "never",
     "The log has {size} leaves; ask for sizes up to that, the smaller one first.",
   ),
+
+  EVIDENCE_FRAMEWORK_UNKNOWN: spec(
+    422,
+    "never",
+    "There is no framework {framework} and no mapping of one; choose one of {known}, or map a control of it.",
+  ),
+  EVIDENCE_CONTROL_NOT_FOUND: spec(404, "never", "There is no mapping of control {control} of {framework}."),
+  EVIDENCE_NOT_FOUND: spec(404, "never", "There is no such evidence pack."),
+  EVIDENCE_NOT_READY: spec(409, "after", "The evidence pack is {state}; wait {seconds} s."),
+  EVIDENCE_FAILED: spec(409, "never", "The evidence pack could not be made: {reason} Ask for it again."),
+  EVIDENCE_SUBJECT_EMPTY: spec(422, "never", "There are no receipts of this run or action."),
+  EVIDENCE_SCHEDULE_NOT_FOUND: spec(404, "never", "No pack of {framework} is made each month."),
+  EVIDENCE_PACK_TOO_LARGE: spec(
+    422,
+    "never",
+    "The pack would be larger than an archive can be; ask for a shorter window or for a sample.",
+  ),
+  EVIDENCE_UNREADABLE: spec(422, "never", "The archive cannot be read: {reason}."),
 
   BLOB_NOT_FOUND: spec(404, "never", "The run has no payload {digest}."),
 

@@ -52,6 +52,8 @@ export const faultPoints = [
   "runs.after-answer",
   "runs.in-signal",
   "runs.after-signal",
+  // a connection got a credential that is not stored yet
+  "grants.after-obtain",
 ] as const;
 
 export type FaultPoint = (typeof faultPoints)[number];

@@ -6,7 +6,7 @@ import { type ConnectRequest, connectSocket } from "./connect.ts";
 import { createEgress, type EgressRule } from "./egress.ts";
 import { AttemptFailed, asNetError, exchange, type RawAnswer } from "./exchange.ts";
 import { isNetError, type NetError, netError } from "./failure.ts";
-import { createPools } from "./pools.ts";
+import { type ClientIdentity, createPools } from "./pools.ts";
 import { type Hop, isRedirect, nextHop } from "./redirect.ts";
 import { createNames, type Resolve, systemResolve } from "./resolve.ts";
 import { checkHeaders, checkMethod, hostOf, parseTarget } from "./target.ts";
@@ -46,6 +46,8 @@ export interface DialRequest {
   readonly signal?: AbortSignal | undefined;
   /** Connections are not shared between tenants. */
   readonly tenantId: string;
+  /** Goes to the origin of `url` alone, not where a redirect leads. */
+  readonly identity?: ClientIdentity | undefined;
 }
 
 export interface DialAnswer extends RawAnswer {
@@ -92,6 +94,7 @@ export function createDialer(options: DialerOptions): Dialer {
     call: Call,
     hop: Hop,
     request: DialRequest,
+    identity: ClientIdentity | undefined,
   ): Promise<RawAnswer & { address: string }> => {
     const host = hostOf(hop.url);
     egress.check(request.tenantId, host, portOf(hop.url), call.sent);
@@ -105,7 +108,7 @@ export function createDialer(options: DialerOptions): Dialer {
         throw netError("NET_UNREACHABLE", { host, reason: "its name has no address" }, call);
       try {
         const answer = await exchange(
-          pools.for(request.tenantId, hop.url.origin, address),
+          pools.for(request.tenantId, hop.url.origin, address, identity),
           call,
           message,
           limit,
@@ -126,7 +129,8 @@ export function createDialer(options: DialerOptions): Dialer {
   ): Promise<RawAnswer & { address: string }> => {
     let hop = first;
     for (let left = request.maxRedirects ?? 0; ; left--) {
-      const answer = await send(call, hop, request);
+      const identity = hop.url.origin === first.url.origin ? request.identity : undefined;
+      const answer = await send(call, hop, request, identity);
       if (!isRedirect(answer.status) || (request.maxRedirects ?? 0) === 0) return answer;
       if (left === 0) {
         const reason = `it is one more than the ${request.maxRedirects} allowed`;

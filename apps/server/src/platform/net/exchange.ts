@@ -14,6 +14,8 @@ export interface RawAnswer {
   readonly status: number;
   /** Lower-case names; a repeated header is joined with ", ". */
   readonly headers: Record<string, string>;
+  /** The lines of Set-Cookie, which cannot be joined; absent when there is none. */
+  readonly setCookie?: readonly string[];
   readonly body: Uint8Array;
 }
 
@@ -36,6 +38,7 @@ export function exchange(pool: Pool, call: Call, message: Message, limit: number
   return new Promise((resolve, reject) => {
     let begun = false;
     let headers: Record<string, string> = {};
+    let setCookie: readonly string[] | undefined;
     let chunks: Uint8Array[] | undefined;
     let first: Uint8Array | undefined;
     let size = 0;
@@ -63,6 +66,8 @@ export function exchange(pool: Pool, call: Call, message: Message, limit: number
       onResponseStart(_control, status, raw) {
         call.httpStatus = status;
         headers = flat(raw);
+        const lines = raw["set-cookie"];
+        if (lines !== undefined) setCookie = typeof lines === "string" ? [lines] : lines;
         if (message.method !== "HEAD" && Number(headers["content-length"]) > limit) tooLarge();
       },
       onResponseData(_control, chunk) {
@@ -75,7 +80,8 @@ export function exchange(pool: Pool, call: Call, message: Message, limit: number
       onResponseEnd() {
         call.onStop = undefined;
         const body = chunks === undefined ? (first ?? new Uint8Array(0)) : Buffer.concat(chunks, size);
-        resolve({ status: call.httpStatus ?? 0, headers, body });
+        const answer = { status: call.httpStatus ?? 0, headers, body };
+        resolve(setCookie === undefined ? answer : { ...answer, setCookie });
       },
       onResponseError(_control, error) {
         call.onStop = undefined;

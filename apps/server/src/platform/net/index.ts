@@ -9,5 +9,6 @@ export {
 } from "./dialer.ts";
 export type { EgressRule } from "./egress.ts";
 export { isNetError, type NetError } from "./failure.ts";
+export type { ClientIdentity } from "./pools.ts";
 export { type Resolve, systemResolve } from "./resolve.ts";
 export { parseTarget } from "./target.ts";

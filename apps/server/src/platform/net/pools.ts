@@ -1,8 +1,19 @@
 import { buildConnector, Pool } from "undici";
 
-/** Keep-alive connections, one pool for each tenant, origin and address. */
+/** How this side proves itself in TLS. Texts in PEM. */
+export interface ClientIdentity {
+  /** Tells identities apart: connections of one are not used for another. */
+  readonly id: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly passphrase?: string | undefined;
+  /** Authorities of the server's certificate, in place of the dialer's. */
+  readonly ca?: string | undefined;
+}
+
+/** Keep-alive connections, one pool for each tenant, origin, address and identity. */
 export interface Pools {
-  for(tenantId: string, origin: string, address: string): Pool;
+  for(tenantId: string, origin: string, address: string, identity?: ClientIdentity): Pool;
   /** Lets running requests end, then closes every connection. */
   close(): Promise<void>;
 }
@@ -25,24 +36,36 @@ const maxPools = 1_000;
  */
 export function createPools(settings: PoolSettings): Pools {
   const pools = new Map<string, Pool>();
-  const dial = buildConnector({
-    timeout: settings.connectTimeoutMs,
-    allowH2: false,
-    ...(settings.ca === undefined
-      ? {}
-      : { ca: typeof settings.ca === "string" ? settings.ca : [...settings.ca] }),
-  });
+  const dialWith = (identity: ClientIdentity | undefined) => {
+    const ca = identity?.ca ?? settings.ca;
+    return buildConnector({
+      timeout: settings.connectTimeoutMs,
+      allowH2: false,
+      ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }),
+      ...(identity === undefined ? {} : { cert: identity.cert, key: identity.key }),
+      ...(identity?.passphrase === undefined ? {} : { passphrase: identity.passphrase }),
+    });
+  };
+  const anonymous = dialWith(undefined);
 
-  const open = (origin: string, address: string): Pool =>
-    new Pool(origin, {
+  const open = (origin: string, address: string, identity: ClientIdentity | undefined): Pool => {
+    const dial = identity === undefined ? anonymous : dialWith(identity);
+    return new Pool(origin, {
       connections: settings.maxConnections,
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
       keepAliveTimeout: settings.keepAliveMs,
       keepAliveMaxTimeout: settings.keepAliveMs,
-      connect: (options, done) => dial({ ...options, hostname: address }, done),
+      connect: (options, done) => {
+        try {
+          dial({ ...options, hostname: address }, done);
+        } catch (error) {
+          done(error as Error, null); // a key that fits no certificate: TLS says so before it connects
+        }
+      },
     });
+  };
 
   const makeRoom = (): void => {
     for (const [key, pool] of pools) {
@@ -54,12 +77,12 @@ export function createPools(settings: PoolSettings): Pools {
   };
 
   return {
-    for(tenantId, origin, address) {
-      const key = `${tenantId} ${origin} ${address}`;
+    for(tenantId, origin, address, identity) {
+      const key = `${tenantId} ${origin} ${address} ${identity?.id ?? ""}`;
       let pool = pools.get(key);
       if (pool === undefined) {
         makeRoom();
-        pool = open(origin, address);
+        pool = open(origin, address, identity);
         pools.set(key, pool);
       }
       return pool;

@@ -20,12 +20,17 @@ describe("metrics", () => {
       "oars_commit_refused_total",
       "oars_receipts_total",
       "oars_log_unsequenced",
+      "oars_log_refused",
       "oars_invariant_violations_total",
       "oars_jobs_total",
       "oars_claim_duration_seconds",
       "oars_runs_in_hand",
       "oars_memory_share",
       "oars_strained",
+      "oars_deliveries_total",
+      "oars_delivery_queued",
+      "oars_delivery_lag_seconds",
+      "oars_dead_letters_open",
       "oars_outbox_pending",
     ]);
   });

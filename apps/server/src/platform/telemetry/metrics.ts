@@ -74,6 +74,14 @@ export function createMetrics(registry: Registry) {
     runsInHand: make.gauge("oars_runs_in_hand", "Runs that this process executes now"),
     memoryShare: make.gauge("oars_memory_share", "Memory in use, as a share of what this process may have"),
     strained: make.gauge("oars_strained", "1 while this process takes on no further runs for want of memory"),
+    deliveries: make.counters(
+      "oars_deliveries_total",
+      "Attempts to deliver events and alerts, by kind of target",
+      ["kind", "outcome"],
+    ),
+    deliveryQueued: make.gauge("oars_delivery_queued", "Events and alerts that wait for their targets"),
+    deliveryLag: make.gauge("oars_delivery_lag_seconds", "Age of the oldest that waits for its target"),
+    deadLetters: make.gauge("oars_dead_letters_open", "Deliveries that were given up and not dealt with"),
     outboxPending: make.gauge("oars_outbox_pending", "Events that wait for delivery"),
   };
 }

@@ -7,13 +7,21 @@
  * L3 at most one process sequences a tenant at a time (advisory lock of the transaction).
  * L4 a head is signed only over a stored tree that still has the root of the head before it; each process
  *    compares leaves and tiles as well before its first head of a tenant.
+ * L6 a head is signed by the log's active key and those that retire, as they are when it is signed.
  * L5 no head is smaller than, or as large as, one that was signed before.
  */
 import { appendLeaves, edgeTiles, rootHash, tileKey } from "@oars/receipts";
-import { signCheckpoint } from "@oars/receipts/node";
+import { signCheckpointWith } from "@oars/receipts/node";
 import { applyWrites, type Database, sql, type Tx, WriteSet } from "#platform/db";
 import { sha256 } from "#platform/kernel";
-import { deletePending, listPending, type Pending, type Signers, type TenantSigners } from "#sign/receipts";
+import {
+  areLogKeys,
+  deletePending,
+  listPending,
+  type Pending,
+  type Signers,
+  type TenantSigners,
+} from "#sign/receipts";
 import { findDamage, rootProblem } from "./self-check.ts";
 import { findHead, type Head, insertCheckpoint, insertLeaf, putTile } from "./store.ts";
 import { loadTiles, readerOf } from "./tree.ts";
@@ -28,6 +36,9 @@ export type Sequenced =
   | { readonly state: "signed"; readonly size: number; readonly added: number; readonly more: boolean }
   | { readonly state: "refused"; readonly reason: string };
 
+/** The log's keys are not those that this process knows. */
+const keysChanged = { state: "keys changed" } as const;
+
 export interface Sequencer {
   /** One batch of one tenant. */
   sequence(tenantId: string): Promise<Sequenced>;
@@ -39,8 +50,16 @@ export function createSequencer(deps: { readonly db: Database; readonly signers:
   const checked = new Set<string>();
   return {
     sequence: async (tenantId) => {
-      const signers = await deps.signers.get(tenantId);
-      const result = await deps.db.system.tx((tx) => sequenceWithin(tx, signers, checked.has(tenantId)));
+      const attempt = async () => {
+        const signers = await deps.signers.get(tenantId);
+        return deps.db.system.tx((tx) => sequenceWithin(tx, signers, checked.has(tenantId)));
+      };
+      let result = await attempt();
+      if (result.state === "keys changed") {
+        deps.signers.drop(tenantId);
+        result = await attempt();
+      }
+      if (result.state === "keys changed") return { state: "busy" };
       if (result.state === "signed") checked.add(tenantId);
       return result;
     },
@@ -52,13 +71,18 @@ export function createSequencer(deps: { readonly db: Database; readonly signers:
   };
 }
 
-async function sequenceWithin(tx: Tx, signers: TenantSigners, checked: boolean): Promise<Sequenced> {
+async function sequenceWithin(
+  tx: Tx,
+  signers: TenantSigners,
+  checked: boolean,
+): Promise<Sequenced | typeof keysChanged> {
   const { tenantId } = signers;
   const [lock] = await tx.query<{ held: boolean }>(sql`/* log.lock */
     select pg_try_advisory_xact_lock(hashtextextended(${`oars/log/${tenantId}`}, 0)) as held`);
   if (!lock?.held) return { state: "busy" };
   const pending = await listPending(tx, tenantId, mostPerHead + 1);
   if (pending.length === 0) return { state: "empty" };
+  if (!(await areLogKeys(tx, tenantId, signers.log))) return keysChanged;
   const head = await findHead(tx, tenantId);
   if (head && !checked) {
     const damage = await findDamage(tx, tenantId, head);
@@ -101,7 +125,7 @@ async function grow(
   });
   const size = before + taken.length;
   const root = rootHash(size, readerOf(tiles), sha256);
-  const note = signCheckpoint({ origin: signers.origin, size, root }, signers.log.privateKey);
+  const note = await signCheckpointWith({ origin: signers.origin, size, root }, signers.log);
   set.add(insertCheckpoint, { tenant_id: tenantId, size, root, note });
   await applyWrites(tx, set);
   return { size };

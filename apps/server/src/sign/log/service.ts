@@ -1,9 +1,16 @@
 import { bundleFormat, formatSdJwt, formatTlogProof, type Hash, type ReceiptBundle } from "@oars/receipts";
 import type { Database } from "#platform/db";
-import { type Clock, formatId } from "#platform/kernel";
+import { type Clock, formatId, newId } from "#platform/kernel";
 import type { Logger } from "#platform/telemetry";
 import type { Vault } from "#platform/vault";
-import { createSigners, findReceipts, openDisclosures, type StoredReceipt } from "#sign/receipts";
+import {
+  countPendingOf,
+  createSigners,
+  findReceipts,
+  openDisclosures,
+  type Signers,
+  type StoredReceipt,
+} from "#sign/receipts";
 import { type LogFile, readLogFile } from "./files.ts";
 import { createSequencerLoop } from "./loop.ts";
 import {
@@ -21,6 +28,7 @@ import {
 } from "./proofs.ts";
 import { createSequencer } from "./sequencer.ts";
 import { type LogStatus, readStatus } from "./status.ts";
+import { findHead } from "./store.ts";
 
 /** Whether exported receipts show their sensitive members; they do not unless asked. */
 export interface Show {
@@ -61,6 +69,8 @@ export interface Log {
   /** A file of the log; undefined when the newest checkpoint does not reach that far. Throws LOG_ENTRIES_RETIRED. */
   file(tenantId: string, path: string): Promise<LogFile | undefined>;
   status(tenantId: string): Promise<LogStatus>;
+  /** The size of the log when all that was durable at the call is in it; 0 for an empty one. Throws like sequenceNow. */
+  logged(tenantId: string): Promise<number>;
 }
 
 export interface LogDeps {
@@ -70,6 +80,8 @@ export interface LogDeps {
   readonly origin: string;
   /** First part of log origins; the host of `origin` when absent. */
   readonly logOrigin?: string;
+  /** Shared by the rooms of a process; made of the other parts when absent. */
+  readonly signers?: Signers;
   readonly clock: Clock;
   readonly log: Logger;
   /** Told how many logs this process refuses to sign, whenever that changes. */
@@ -77,10 +89,11 @@ export interface LogDeps {
 }
 
 const waitMs = 2000;
+const longMs = 30_000;
 
 export function createLog(deps: LogDeps): Log {
   const { db, vault } = deps;
-  const signers = createSigners(deps);
+  const signers = deps.signers ?? createSigners(deps);
   const sequencer = createSequencer({ db, signers });
   const loop = createSequencerLoop({ ...deps, sequencer });
 
@@ -93,6 +106,18 @@ export function createLog(deps: LogDeps): Log {
       if (result.state === "busy") await new Promise((done) => setTimeout(done, 10));
     }
     throw notLogged();
+  };
+
+  const logged = async (tenantId: string): Promise<number> => {
+    const boundary = newId();
+    const deadline = performance.now() + longMs;
+    while ((await db.read(tenantId, (tx) => countPendingOf(tx, tenantId, boundary))) > 0) {
+      if (performance.now() > deadline) throw notLogged();
+      const result = await sequencer.sequence(tenantId);
+      if (result.state === "refused") throw new Error(`the log cannot be signed: ${result.reason}`);
+      if (result.state === "busy") await new Promise((done) => setTimeout(done, 10));
+    }
+    return (await db.read(tenantId, (tx) => findHead(tx, tenantId)))?.size ?? 0;
   };
 
   const sdJwtOf = async (tenantId: string, receipt: StoredReceipt, show: Show): Promise<string> =>
@@ -151,6 +176,7 @@ export function createLog(deps: LogDeps): Log {
     leaf: (tenantId, receiptId) => db.read(tenantId, (tx) => proveLeaf(tx, tenantId, receiptId)),
     consistency: (tenantId, from, to) => db.read(tenantId, (tx) => proveGrowth(tx, tenantId, from, to)),
     file: (tenantId, path) => db.read(tenantId, (tx) => readLogFile(tx, tenantId, path)),
+    logged,
     status: async (tenantId) => {
       const { origin } = await signers.get(tenantId);
       return db.read(tenantId, (tx) => readStatus(tx, tenantId, origin));

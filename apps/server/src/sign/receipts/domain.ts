@@ -1,4 +1,5 @@
 import type { TrustDocument, TrustItem } from "@oars/receipts";
+import type { Sql } from "#platform/db";
 
 export type TrustKey = TrustItem;
 export type { TrustDocument };
@@ -21,7 +22,8 @@ export interface ListFilter {
   readonly policyVersion?: string | null;
   /** A rule that determined the decision. */
   readonly rule?: string | null;
-  readonly control?: string | null;
+  /** A condition on `id` that a room above makes. */
+  readonly also?: Sql | null;
   readonly from?: Date | null;
   readonly to?: Date | null;
 }
@@ -58,8 +60,6 @@ export interface StoredReceipt {
   readonly policy: string | null;
   readonly policyVersion: string | null;
   readonly rules: readonly string[];
-  /** Controls that the receipt is evidence of, as `framework/control`. */
-  readonly controls: readonly string[];
   readonly jws: string;
   /** Sealed disclosures; null when there are none or they were erased. */
   readonly sealed: Uint8Array | null;
@@ -74,4 +74,11 @@ export interface PublicJwk {
   readonly kid: string;
   readonly alg: "Ed25519";
   readonly use: "sig";
+  /** When it was made, as NumericDate; the times below too. */
+  readonly nbf: number;
+  readonly status: TrustItem["status"];
+  readonly retired_at?: number;
+  readonly revoked_at?: number;
+  readonly reason?: string;
+  readonly max_tree_size?: number;
 }

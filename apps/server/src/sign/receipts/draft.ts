@@ -4,6 +4,7 @@ import type {
   ReceiptBody,
   ReceiptDecision,
   ReceiptEvidence,
+  ReceiptKeyChange,
   ReceiptLinks,
   ReceiptOperation,
   ReceiptOutcome,
@@ -41,6 +42,7 @@ export interface ReceiptDraft {
   readonly approval?: ReceiptApproval;
   readonly outcome?: ReceiptOutcome;
   readonly operation?: ReceiptOperation;
+  readonly key?: ReceiptKeyChange;
   readonly evidence?: ReceiptEvidence;
   readonly trace?: string;
   readonly links?: ReceiptLinks;
@@ -85,6 +87,7 @@ export function toBody(draft: ReceiptDraft, envelope: Envelope): ReceiptBody {
       : {}),
     ...(draft.outcome ? { outcome: draft.outcome } : {}),
     ...(draft.operation ? { operation: toOperation(draft.operation) } : {}),
+    ...(draft.key ? { key: draft.key } : {}),
     ...(draft.evidence ? { evidence: draft.evidence } : {}),
     ...(draft.trace ? { trace: draft.trace } : {}),
     ...(draft.links ? { links: toLinks(draft.links) } : {}),

@@ -1,5 +1,5 @@
 import { receiptEntry } from "@oars/receipts";
-import { type Db, sql } from "#platform/db";
+import { type Db, nothing, sql } from "#platform/db";
 import { sha256 } from "#platform/kernel";
 
 /** The log entries of receipts, in the order of `ids`; undefined for each that retention has dropped. */
@@ -15,9 +15,10 @@ export async function listEntries(
   return ids.map((id) => entries.get(id));
 }
 
-/** Receipts of a tenant that have no place in its log yet. */
-export async function countPendingOf(db: Db, tenantId: string): Promise<number> {
+/** Receipts of a tenant that have no place in its log yet; only those with smaller ids than `below`, where given. */
+export async function countPendingOf(db: Db, tenantId: string, below?: string): Promise<number> {
   const [row] = await db.query<{ n: number }>(sql`/* receipts.count_pending_of */
-    select count(*)::int4 as n from receipt_pending where tenant_id = ${tenantId}`);
+    select count(*)::int4 as n from receipt_pending
+    where tenant_id = ${tenantId} ${below === undefined ? nothing : sql`and receipt_id < ${below}`}`);
   return row?.n ?? 0;
 }

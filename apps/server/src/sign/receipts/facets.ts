@@ -11,7 +11,6 @@ const listOf = (values: readonly string[] | undefined): string | null =>
 /** The columns that a receipt is found by. */
 export const facetsOf = (
   draft: ReceiptDraft,
-  controls?: readonly string[],
 ): Omit<ReceiptRow, "id" | "jws" | "disclosures" | "created_at"> => ({
   tenant_id: draft.tenantId,
   type: draft.type,
@@ -25,9 +24,8 @@ export const facetsOf = (
   tool: draft.action?.tool ?? null,
   operation: draft.action?.operation ?? null,
   target: draft.action?.target ?? null,
-  effect: draft.decision?.effect ?? null,
+  effect: draft.decision?.mode === "shadow" ? null : (draft.decision?.effect ?? null), // a candidate has no effect
   policy: draft.decision?.policy?.bundle ?? null,
   policy_version: draft.decision?.policy?.version ?? null,
   rules: listOf(draft.decision?.reasons),
-  controls: listOf(controls),
 });

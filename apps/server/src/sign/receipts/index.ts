@@ -11,6 +11,16 @@ export type {
 export type { DraftPrincipal, ReceiptDraft } from "./draft.ts";
 export { countPendingOf, listEntries } from "./entries.ts";
 export {
+  createSigningKeys,
+  type KeyChange,
+  type RotatedKey,
+  type SigningKeys,
+  usualOverlapMs,
+} from "./key-changes.ts";
+export type { KeyHolder, Signer } from "./key-holders.ts";
+export { softwareKeys } from "./key-holders.ts";
+export { areLogKeys, type KeyUse } from "./key-store.ts";
+export {
   clearDisclosuresOf,
   type HeldReceipts,
   type ReceiptClass,
@@ -20,7 +30,13 @@ export {
   retireReceipts,
 } from "./retention.ts";
 export { type Added, createReceipts, type Receipts, type ReceiptsDeps } from "./service.ts";
-export { createSigners, type Signer, type Signers, type SignersDeps, type TenantSigners } from "./signers.ts";
+export {
+  createSigners,
+  installationId,
+  type Signers,
+  type SignersDeps,
+  type TenantSigners,
+} from "./signers.ts";
 export {
   deletePending,
   findReceipt,
@@ -29,4 +45,5 @@ export {
   listRunReceipts,
   type Pending,
 } from "./store.ts";
+export { createTransitKeys } from "./transit-keys.ts";
 export type { SuppliedKey, VerifyAnswer, VerifyRequest } from "./verification.ts";

@@ -237,6 +237,7 @@ describe.each(drivers)("receipts on %s", (driver) => {
   it("shows public keys and never a private one", async () => {
     const tenantId = newId();
     const receipts = open();
+    await commit(receipts, { tenantId, type: "run.started" });
     const { items, tenantId: shown } = await receipts.trust(tenantId);
     expect(shown).toBe(formatId("tenant", tenantId));
     expect(items.map(({ use, status }) => [use, status])).toEqual(

@@ -27,7 +27,7 @@ function bounds(filter: ListFilter, page: Required<ListPage>): Sql {
     ${equals(sql`type`, filter.type)} ${equals(sql`effect`, filter.effect)}
     ${filter.from ? sql`and id >= ${idAt(filter.from.getTime() - dayMs)}` : nothing}
     ${filter.to ? sql`and id < ${idAt(filter.to.getTime() + dayMs)}` : nothing}
-    ${page.cursor === null ? nothing : past}`;
+    ${filter.also ? sql`and ${filter.also}` : nothing} ${page.cursor === null ? nothing : past}`;
 }
 
 function matches(filter: ListFilter): Sql {
@@ -36,7 +36,7 @@ function matches(filter: ListFilter): Sql {
   return sql`true ${equals(sql`operation`, filter.operation)} ${equals(sql`target`, filter.target)}
     ${equals(sql`policy`, filter.policy)} ${equals(sql`policy_version`, filter.policyVersion)}
     ${filter.actorId ? sql`and (principal_id = ${filter.actorId} or user_id = ${filter.actorId})` : nothing}
-    ${listed(sql`rules`, filter.rule)} ${listed(sql`controls`, filter.control)}
+    ${listed(sql`rules`, filter.rule)}
     ${filter.from ? sql`and created_at >= ${filter.from}` : nothing}
     ${filter.to ? sql`and created_at < ${filter.to}` : nothing}`;
 }
@@ -54,7 +54,7 @@ export async function searchReceipts(
   const rows = await db.query<StoredReceipt>(sql`/* receipts.search */
     select ${columns} from (
       select id, type, run_id, action_id, principal_id, user_id, tool, operation, target, effect, policy, policy_version,
-        rules, controls, jws, disclosures, created_at from receipt where tenant_id = ${tenantId} ${within} order by ${order} limit ${lookAt}
+        rules, jws, disclosures, created_at from receipt where tenant_id = ${tenantId} ${within} order by ${order} limit ${lookAt}
     ) walked where ${matches(filter)} order by ${order} limit ${page.limit + 1}`);
   const items = rows.slice(0, page.limit);
   if (rows.length > page.limit) return { items, next: items.at(-1)?.id ?? null };

@@ -12,7 +12,7 @@ import {
   type TrustDocument,
   verifyReceipt,
 } from "@oars/receipts";
-import { createNodeCrypto, type SignedReceipt, signReceiptAside } from "@oars/receipts/node";
+import { createNodeCrypto, type SignedReceipt, signReceiptWith } from "@oars/receipts/node";
 import type { Database, Tx, WriteSet } from "#platform/db";
 import { type Clock, isUuid, newId, OarsError, sha256 } from "#platform/kernel";
 import type { Vault } from "#platform/vault";
@@ -20,10 +20,11 @@ import { openDisclosures, piecesOf, sealPieces } from "./disclosures.ts";
 import type { ListFilter, ListPage, PublicJwk, ReceiptPage, StoredReceipt, TrustKey } from "./domain.ts";
 import { type ReceiptDraft, toBody } from "./draft.ts";
 import { facetsOf } from "./facets.ts";
+import type { Signer } from "./key-holders.ts";
 import { listKeys, type StoredKey } from "./key-store.ts";
 import { createRandomTexts } from "./random.ts";
 import { searchReceipts } from "./search-store.ts";
-import { createSigners, type TenantSigners } from "./signers.ts";
+import { createSigners, type Signers, type TenantSigners } from "./signers.ts";
 import { countPending, findReceipt, insertPending, insertReceipt } from "./store.ts";
 import { toJwks, toTrustDocument } from "./trust.ts";
 import { tenantOfIssuer, type VerifyAnswer, type VerifyRequest, verifyRequest } from "./verification.ts";
@@ -39,9 +40,9 @@ export interface Receipts {
    * Signs a receipt and adds its rows to `into`; it exists once `into` is durable. Inside a transaction pass
    * it as `within`: a tenant's first receipt makes keys, and the embedded database would wait for itself.
    * Throws TypeError when the draft does not fit the receipt format: a receipt that no verifier accepts is
-   * never signed.
+   * never signed. `signer` signs in place of the tenant's active key.
    */
-  add(into: WriteSet, draft: ReceiptDraft, within?: Tx): Promise<Added>;
+  add(into: WriteSet, draft: ReceiptDraft, within?: Tx, signer?: Signer): Promise<Added>;
   /** Throws RECEIPT_NOT_FOUND. */
   find(tenantId: string, receiptId: string): Promise<StoredReceipt>;
   /** Complete over all history, in pages; see ReceiptPage. */
@@ -50,6 +51,7 @@ export interface Receipts {
   sdJwt(tenantId: string, receiptId: string, show: { disclose: boolean }): Promise<string>;
   /** Sensitive members in clear; empty when there are none or they were erased. Throws RECEIPT_NOT_FOUND. */
   disclosed(tenantId: string, receiptId: string): Promise<Record<string, Disclosure["value"]>>;
+  /** Every key that the tenant ever had; none before its first receipt. */
   keys(tenantId: string): Promise<TrustKey[]>;
   trust(tenantId: string): Promise<TrustDocument>;
   jwks(tenantId: string): Promise<{ keys: PublicJwk[] }>;
@@ -68,15 +70,15 @@ export interface ReceiptsDeps {
   readonly origin: string;
   /** First part of log origins; the host of `origin` when absent. */
   readonly logOrigin?: string;
+  /** Shared by the rooms of a process; made of the other parts when absent. */
+  readonly signers?: Signers;
   readonly clock: Clock;
-  /** Names the controls that a receipt is evidence of, as `framework/control`, when it is written. */
-  readonly controlsOf?: (draft: ReceiptDraft) => readonly string[];
   /** Told when a receipt of a tenant became durable. */
   readonly onAdded?: (tenantId: string, type: ReceiptDraft["type"]) => void;
 }
 
 export function createReceipts(deps: ReceiptsDeps): Receipts {
-  const signers = createSigners(deps);
+  const signers = deps.signers ?? createSigners(deps);
   const randomText = createRandomTexts();
   const crypto = createNodeCrypto();
 
@@ -88,26 +90,24 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
     return row;
   };
 
-  const keysOf = async (tenantId: string): Promise<StoredKey[]> => {
-    await signers.get(tenantId);
-    return deps.db.read(tenantId, (db) => listKeys(db, tenantId));
-  };
+  const keysOf = (tenantId: string): Promise<StoredKey[]> =>
+    deps.db.read(tenantId, (db) => listKeys(db, tenantId));
   const trust = async (tenantId: string): Promise<TrustDocument> =>
-    toTrustDocument(tenantId, await keysOf(tenantId));
+    toTrustDocument(tenantId, await keysOf(tenantId), signers.names(tenantId));
 
   return {
-    add: async (into, draft, within) => {
+    add: async (into, draft, within, signer) => {
       const keys = signers.cached(draft.tenantId) ?? (await signers.get(draft.tenantId, within));
       const receiptId = draft.receiptId ?? newId();
       const at = deps.clock.now();
       const pieces = piecesOf(draft, randomText);
       const texts = pieces.flatMap((piece) => piece.texts);
       const [signed, disclosures] = await Promise.all([
-        sign(keys, draft, { receiptId, nonce: randomText(), at, texts }),
+        sign(keys, signer ?? keys.receipt, draft, { receiptId, nonce: randomText(), at, texts }),
         sealPieces(deps.vault, { tenantId: draft.tenantId, id: receiptId }, pieces, within),
       ]);
       into.add(insertReceipt, {
-        ...facetsOf(draft, deps.controlsOf?.(draft)),
+        ...facetsOf(draft),
         id: receiptId,
         jws: signed.jws,
         disclosures,
@@ -144,21 +144,31 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
     verify: async (tenantId, text, more = []) =>
       verifyReceipt(text, [await trust(tenantId), ...more], crypto),
     verifyRequest: async (tenantId, request) =>
-      verifyRequest(request, await trust(tenantId), (issuer) => trustOfIssuer(deps.db, issuer), crypto),
+      verifyRequest(
+        request,
+        await trust(tenantId),
+        (issuer) => trustOfIssuer(deps.db, signers, issuer),
+        crypto,
+      ),
   };
 }
 
 /** Public keys of the tenant of this server with that issuer. Makes none. */
-async function trustOfIssuer(db: Database, issuer: string): Promise<TrustDocument | undefined> {
+async function trustOfIssuer(
+  db: Database,
+  signers: Signers,
+  issuer: string,
+): Promise<TrustDocument | undefined> {
   const tenantId = tenantOfIssuer(issuer);
   if (tenantId === undefined) return undefined;
   const keys = await db.read(tenantId, (tx) => listKeys(tx, tenantId));
   const named = keys.some((key) => key.use === "receipt" && key.name === issuer);
-  return named ? toTrustDocument(tenantId, keys) : undefined;
+  return named ? toTrustDocument(tenantId, keys, signers.names(tenantId)) : undefined;
 }
 
 async function sign(
   keys: TenantSigners,
+  signer: Signer,
   draft: ReceiptDraft,
   made: { receiptId: string; nonce: string; at: Date; texts: readonly string[] },
 ): Promise<SignedReceipt> {
@@ -170,5 +180,5 @@ async function sign(
     const list = problems.map(({ path, message }) => `${path} ${message}`).join("; ");
     throw new TypeError(`the draft of a ${draft.type} receipt does not fit: ${list}`);
   }
-  return signReceiptAside(body, keys.receipt.privateKey, keys.receipt.kid);
+  return signReceiptWith(body, signer.sign, signer.kid);
 }

@@ -1,19 +1,17 @@
 /**
- * Signing keys of tenants. Owns: making, sealing and remembering them. Each tenant has one active key for
- * receipts and another for its log; both are made on first use, together with the tenant's issuer and log
- * origin. When many processes are first at once, all of them use the keys that became durable.
+ * Signing keys of tenants, ready to sign. Owns: making the first ones, remembering them, noticing that they changed.
+ * Each tenant has one active key for receipts and another for its log; both are made on first use, together with the
+ * tenant's issuer and log origin. When many processes are first at once, all of them use the keys that became durable.
+ *
+ * K1 a tenant has one active key of each use, whoever makes or rotates keys at the same time.
+ * K2 a process that signs receipts knows within half a minute that a key has ended: by a hint from whoever ended it,
+ *    else by asking. Where a key ended is settled later than that (key-changes.ts), so nothing signed in time is lost.
  */
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { publicKeyOf } from "@oars/receipts/node";
 import type { Database, Tx } from "#platform/db";
 import { formatId } from "#platform/kernel";
-import type { Vault } from "#platform/vault";
-import { insertKeys, listKeys, type NewKey, type StoredKey } from "./key-store.ts";
-
-export interface Signer {
-  readonly kid: string;
-  readonly privateKey: KeyObject;
-}
+import type { Sealer, Vault } from "#platform/vault";
+import { type KeyHolder, type Signer, softwareKeys } from "./key-holders.ts";
+import { insertKeys, type KeyUse, listEnding, listKeys, type NewKey, type StoredKey } from "./key-store.ts";
 
 export interface TenantSigners {
   readonly tenantId: string;
@@ -21,13 +19,26 @@ export interface TenantSigners {
   /** Origin line of the tenant's log. */
   readonly origin: string;
   readonly receipt: Signer;
-  readonly log: Signer;
+  /** The active key first, then those that retire: a head is signed by all of them. */
+  readonly log: readonly [Signer, ...Signer[]];
 }
 
 export interface Signers {
   /** Inside a transaction pass it: the embedded database would wait for itself. */
   get(tenantId: string, within?: Tx): Promise<TenantSigners>;
   cached(tenantId: string): TenantSigners | undefined;
+  /** Reads the keys again when they are next needed, here and in the other processes. */
+  changed(tenantId: string): void;
+  /** Reads the keys again when they are next needed, here. */
+  drop(tenantId: string): void;
+  /** Hears of changes that other processes make. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** What the keys of a tenant would be named on this server. */
+  names(tenantId: string): { readonly issuer: string; readonly origin: string };
+  /** A key for what comes next; it is not stored. */
+  make(tx: Tx, tenantId: string, use: KeyUse, name: string, fresh: boolean): Promise<NewKey>;
+  open(tx: Tx, key: StoredKey): Promise<Signer>;
 }
 
 export interface SignersDeps {
@@ -37,14 +48,24 @@ export interface SignersDeps {
   readonly origin: string;
   /** First part of log origins; the host of `origin` when absent. */
   readonly logOrigin?: string;
+  /** Those that hold keys, the one that makes new ones first; software when absent. */
+  readonly holders?: readonly [KeyHolder, ...KeyHolder[]];
+  /** Told when it could not be asked whether keys have ended. */
+  readonly onError?: (error: unknown) => void;
 }
 
+/** Owns what belongs to the installation and to no tenant: the log of logs, and its witness key. */
+export const installationId = "00000000-0000-0000-0000-000000000000";
+
 const mostTenants = 10_000;
-const purposeOf = (kid: string): string => `signing-key/${kid}`;
+const askMs = 30_000;
+const channel = "signing_key";
 
 export function createSigners(deps: SignersDeps): Signers {
   const known = new Map<string, TenantSigners>();
   const loading = new Map<string, Promise<TenantSigners>>();
+  let listening: Promise<() => Promise<void>> | undefined;
+  let asking: NodeJS.Timeout | undefined;
 
   const keep = (signers: TenantSigners): TenantSigners => {
     const oldest = known.size >= mostTenants ? known.keys().next().value : undefined;
@@ -52,20 +73,34 @@ export function createSigners(deps: SignersDeps): Signers {
     known.set(signers.tenantId, signers);
     return signers;
   };
+  const drop = (tenantId: string): void => {
+    known.delete(tenantId);
+    loading.delete(tenantId); // what is being read may be from before the change
+  };
 
   const load = (tenantId: string): Promise<TenantSigners> => {
     const pending = loading.get(tenantId);
     if (pending !== undefined) return pending;
-    const started = deps.db
+    const started: Promise<TenantSigners> = deps.db
       .tx(tenantId, (tx) => readOrMake(deps, tx, tenantId))
-      .then(keep)
-      .finally(() => loading.delete(tenantId));
+      .then((signers) => (loading.get(tenantId) === started ? keep(signers) : signers))
+      .finally(() => {
+        if (loading.get(tenantId) === started) loading.delete(tenantId);
+      });
     loading.set(tenantId, started);
     return started;
   };
 
+  /** What a hint that was lost would have told. */
+  const ask = async (): Promise<void> => {
+    if (known.size === 0) return;
+    for (const { tenantId, kid } of await listEnding(deps.db))
+      if (known.get(tenantId)?.receipt.kid === kid) drop(tenantId);
+  };
+
   return {
     cached: (tenantId) => known.get(tenantId),
+    drop,
     get: async (tenantId, within) => {
       const found = known.get(tenantId);
       if (found) return found;
@@ -74,35 +109,70 @@ export function createSigners(deps: SignersDeps): Signers {
       within.onCommit(() => keep(made)); // a key that was rolled back must not sign anything
       return made;
     },
+    changed: (tenantId) => {
+      drop(tenantId);
+      deps.db.notify(channel, tenantId);
+    },
+    start: async () => {
+      listening ??= deps.db.listen(channel, (tenantId) => {
+        if (tenantId !== "") return drop(tenantId);
+        known.clear();
+        loading.clear();
+      });
+      await listening;
+      asking ??= setInterval(() => void ask().catch(deps.onError ?? (() => {})), askMs);
+    },
+    stop: async () => {
+      clearInterval(asking);
+      asking = undefined;
+      await (await listening)?.();
+      listening = undefined;
+    },
+    names: (tenantId) => namesOf(deps, tenantId),
+    make: async (tx, tenantId, use, name, fresh) =>
+      holdersOf(deps)[0].make({ tenantId, use, name }, await deps.vault.sealer(tenantId, tx), fresh),
+    open: async (tx, key) => openWith(deps, key, await deps.vault.sealer(key.tenantId, tx)),
   };
+}
+
+const holdersOf = (deps: SignersDeps): readonly [KeyHolder, ...KeyHolder[]] => deps.holders ?? [softwareKeys];
+
+function openWith(deps: SignersDeps, key: StoredKey, sealer: Sealer): Signer {
+  const holder = [...holdersOf(deps), softwareKeys].find(({ name }) => name === key.provider);
+  if (!holder) throw new Error(`key ${key.kid} is held by ${key.provider}, which is not configured`);
+  return holder.open(key, sealer);
 }
 
 async function readOrMake(deps: SignersDeps, tx: Tx, tenantId: string): Promise<TenantSigners> {
   const sealer = await deps.vault.sealer(tenantId, tx);
   let rows = await listKeys(tx, tenantId);
-  if (!rows.some((row) => row.status === "active")) {
-    const names = namesOf(deps, tenantId);
-    const seal = (kid: string, der: Uint8Array): Uint8Array => sealer.seal(purposeOf(kid), der);
-    await insertKeys(tx, [
-      makeKey(tenantId, "receipt", names.issuer, seal),
-      makeKey(tenantId, "log", names.origin, seal),
-    ]);
+  const names = namesOf(deps, tenantId);
+  const wanted = (["receipt", "log"] as const).filter((use) => !rows.some((row) => isActive(row, use)));
+  if (wanted.length > 0) {
+    const [holder] = holdersOf(deps);
+    const made: NewKey[] = [];
+    for (const use of wanted) {
+      const name = rows.find((row) => row.use === use)?.name ?? (use === "log" ? names.origin : names.issuer);
+      made.push(await holder.make({ tenantId, use, name }, sealer, false));
+    }
+    await insertKeys(tx, made);
     rows = await listKeys(tx, tenantId);
   }
-  const open = (row: StoredKey): Signer => ({
-    kid: row.kid,
-    privateKey: createPrivateKey({
-      key: Buffer.from(sealer.open(purposeOf(row.kid), row.privateSealed)),
-      format: "der",
-      type: "pkcs8",
-    }),
-  });
   const [receipt, log] = [activeOf(rows, "receipt"), activeOf(rows, "log")];
-  return { tenantId, issuer: receipt.name, origin: log.name, receipt: open(receipt), log: open(log) };
+  const ending = rows.filter((row) => row.use === "log" && row.status === "retiring" && row.signs);
+  return {
+    tenantId,
+    issuer: receipt.name,
+    origin: log.name,
+    receipt: openWith(deps, receipt, sealer),
+    log: [openWith(deps, log, sealer), ...ending.map((row) => openWith(deps, row, sealer))],
+  };
 }
 
-export function activeOf(rows: readonly StoredKey[], use: StoredKey["use"]): StoredKey {
-  const found = rows.find((row) => row.use === use && row.status === "active");
+const isActive = (row: StoredKey, use: KeyUse): boolean => row.use === use && row.status === "active";
+
+export function activeOf(rows: readonly StoredKey[], use: KeyUse): StoredKey {
+  const found = rows.find((row) => isActive(row, use));
   if (!found) throw new Error(`the tenant has no active ${use} key`);
   return found;
 }
@@ -110,28 +180,7 @@ export function activeOf(rows: readonly StoredKey[], use: StoredKey["use"]): Sto
 /** Issuer and log origin of a tenant on this server. */
 function namesOf(deps: SignersDeps, tenantId: string): { issuer: string; origin: string } {
   const base = deps.origin.replace(/\/+$/, "");
-  const tenant = formatId("tenant", tenantId);
+  const tenant = tenantId === installationId ? "instance" : formatId("tenant", tenantId);
   const log = deps.logOrigin ?? base.replace(/^https?:\/\//, "");
   return { issuer: `${base}/t/${tenant}`, origin: `${log}/log/${tenant}` };
-}
-
-function makeKey(
-  tenantId: string,
-  use: StoredKey["use"],
-  name: string,
-  seal: (kid: string, der: Uint8Array) => Uint8Array,
-): NewKey {
-  const { privateKey } = generateKeyPairSync("ed25519");
-  const { raw, keyId } = publicKeyOf(privateKey);
-  const der = privateKey.export({ format: "der", type: "pkcs8" });
-  const row = {
-    tenantId,
-    kid: keyId,
-    use,
-    name,
-    publicX: Buffer.from(raw).toString("base64url"),
-    privateSealed: seal(keyId, der),
-  };
-  der.fill(0);
-  return row;
 }

@@ -17,7 +17,6 @@ export interface ReceiptRow {
   readonly policy: string | null;
   readonly policy_version: string | null;
   readonly rules: string | null;
-  readonly controls: string | null;
   readonly jws: string;
   readonly disclosures: Uint8Array | null;
   readonly created_at: Date;
@@ -41,16 +40,15 @@ export const insertReceipt = defineWrite<ReceiptRow>({
     policy: "text",
     policy_version: "text",
     rules: "jsonb",
-    controls: "jsonb",
     jws: "text",
     disclosures: "bytea",
     created_at: "timestamptz",
   },
   text: `/* receipts.insert */
     insert into receipt (tenant_id, id, type, run_id, action_id, principal_id, user_id, tool, operation, target, effect,
-      policy, policy_version, rules, controls, jws, disclosures, created_at)
+      policy, policy_version, rules, jws, disclosures, created_at)
     select b.tenant_id, b.id, b.type, b.run_id, b.action_id, b.principal_id, b.user_id, b.tool, b.operation, b.target,
-      b.effect, b.policy, b.policy_version, b.rules, b.controls, b.jws, b.disclosures, b.created_at
+      b.effect, b.policy, b.policy_version, b.rules, b.jws, b.disclosures, b.created_at
     from batch b`,
 });
 
@@ -93,7 +91,7 @@ export const listPending = (tx: Tx, tenantId: string, limit: number): Promise<Pe
 
 export const columns = sql`id, type, run_id as "runId", action_id as "actionId", principal_id as "principalId",
   user_id as "userId", tool, operation, target, effect, policy, policy_version as "policyVersion",
-  coalesce(rules, '[]'::jsonb) as "rules", coalesce(controls, '[]'::jsonb) as "controls",
+  coalesce(rules, '[]'::jsonb) as "rules",
   jws, disclosures as "sealed", created_at as "createdAt"`;
 
 export const findReceipt = (db: Db, tenantId: string, id: string): Promise<StoredReceipt[]> =>

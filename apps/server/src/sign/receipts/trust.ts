@@ -3,40 +3,61 @@ import { formatVkey, fromBase64Url, noteKey, type TrustDocument, type TrustItem 
 import { formatId, sha256 } from "#platform/kernel";
 import type { PublicJwk } from "./domain.ts";
 import type { StoredKey } from "./key-store.ts";
-import { activeOf } from "./signers.ts";
 
-const jwkOf = (key: StoredKey): PublicJwk => ({
-  kty: "OKP",
-  crv: "Ed25519",
-  x: key.publicX,
-  kid: key.kid,
-  alg: "Ed25519",
-  use: "sig",
-});
+const jwkOf = (key: StoredKey) =>
+  ({ kty: "OKP", crv: "Ed25519", x: key.publicX, kid: key.kid, alg: "Ed25519", use: "sig" }) as const;
 
-const toItem = (key: StoredKey): TrustItem => ({
+const timeOf = (at: Date | null): string | null => at?.toISOString() ?? null;
+
+const toItem = (key: StoredKey, use: TrustItem["use"]): TrustItem => ({
   keyId: key.kid,
   tenantId: formatId("tenant", key.tenantId),
-  use: key.use,
+  use,
   status: key.status,
   createdAt: key.createdAt.toISOString(),
-  rotatedAt: key.rotatedAt?.toISOString() ?? null,
+  rotatedAt: timeOf(key.rotatedAt),
+  retiredAt: timeOf(key.retiredAt),
+  revokedAt: timeOf(key.revokedAt),
+  reason: key.reason,
+  maxTreeSize: key.maxTreeSize,
   publicKeyPem: createPublicKey({ key: { ...jwkOf(key) }, format: "jwk" })
     .export({ format: "pem", type: "spki" })
     .toString(),
   jwk: { ...jwkOf(key) },
-  ...(key.use === "log" ? { vkey: formatVkey(noteKey(key.name, fromBase64Url(key.publicX), sha256)) } : {}),
+  ...(use === "log" ? { vkey: formatVkey(noteKey(key.name, fromBase64Url(key.publicX), sha256)) } : {}),
 });
 
-/** What strangers need to check the tenant's receipts: every key it ever had, never a private one. */
-export const toTrustDocument = (tenantId: string, keys: readonly StoredKey[]): TrustDocument => ({
-  tenantId: formatId("tenant", tenantId),
-  origin: activeOf(keys, "log").name,
-  issuer: activeOf(keys, "receipt").name,
-  items: keys.map(toItem),
-});
+/**
+ * What strangers need to check the tenant's receipts: every key it ever had, never a private one. A tenant that has
+ * none yet gives an empty list under the names that its keys would have, as does one that does not exist.
+ */
+export function toTrustDocument(
+  tenantId: string,
+  keys: readonly StoredKey[],
+  names: { readonly issuer: string; readonly origin: string },
+): TrustDocument {
+  const nameOf = (use: TrustItem["use"]): string | undefined => keys.find((key) => key.use === use)?.name;
+  return {
+    tenantId: formatId("tenant", tenantId),
+    origin: nameOf("log") ?? names.origin,
+    issuer: nameOf("receipt") ?? names.issuer,
+    items: keys.flatMap((key) => (key.use === "witness" ? [] : [toItem(key, key.use)])),
+  };
+}
 
-/** RFC 7517 key set of the keys that sign receipts. */
+const seconds = (at: Date): number => Math.floor(at.getTime() / 1000);
+
+/** RFC 7517 key set of the keys that sign receipts. Keys that ended stay, with when and why. */
 export const toJwks = (keys: readonly StoredKey[]): { keys: PublicJwk[] } => ({
-  keys: keys.filter((key) => key.use === "receipt").map(jwkOf),
+  keys: keys
+    .filter((key) => key.use === "receipt")
+    .map((key) => ({
+      ...jwkOf(key),
+      nbf: seconds(key.createdAt),
+      status: key.status,
+      ...(key.retiredAt ? { retired_at: seconds(key.retiredAt) } : {}),
+      ...(key.revokedAt ? { revoked_at: seconds(key.revokedAt) } : {}),
+      ...(key.reason === null ? {} : { reason: key.reason }),
+      ...(key.maxTreeSize === null ? {} : { max_tree_size: key.maxTreeSize }),
+    })),
 });

@@ -1,0 +1,9 @@
+export type { Example, Mover, Replay, ReplayReport } from "./domain.ts";
+export {
+  createRehearsals,
+  type Imagined,
+  type Overrides,
+  type Rehearsals,
+  type RehearsalsDeps,
+  type Simulated,
+} from "./service.ts";

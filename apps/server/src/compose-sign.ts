@@ -1,0 +1,132 @@
+/** The rooms that sign: keys, receipts, log. */
+import type { Config } from "#platform/config";
+import type { Database } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
+import type { Job, Outbox } from "#platform/jobs";
+import type { Clock } from "#platform/kernel";
+import type { Dialer } from "#platform/net";
+import type { Telemetry } from "#platform/telemetry";
+import type { Vault } from "#platform/vault";
+import type { Evidence } from "#sign/evidence";
+import type { Interop } from "#sign/interop";
+import { createLog, type Log } from "#sign/log";
+import {
+  createReceipts,
+  createSigners,
+  createSigningKeys,
+  createTransitKeys,
+  type KeyHolder,
+  type Receipts,
+  type SigningKeys,
+  softwareKeys,
+} from "#sign/receipts";
+import { composeEvidence, evidenceJobs } from "./compose-evidence.ts";
+import { composeInterop } from "./compose-interop.ts";
+
+export interface SignRooms {
+  readonly evidence: Evidence;
+  readonly interop: Interop;
+  readonly receipts: Receipts;
+  readonly log: Log;
+  readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
+  readonly signingKeys: SigningKeys;
+}
+
+export interface SignDeps {
+  readonly db: Database;
+  readonly vault: Vault;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly dialer: Dialer;
+  readonly events: SecurityEvents;
+  readonly outbox: Outbox;
+  readonly telemetry: Telemetry;
+}
+
+export interface Sign extends SignRooms {
+  /** Work for all processes together. */
+  readonly jobs: readonly Job[];
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function composeSign(deps: SignDeps): Sign {
+  const { db, vault, config, clock, telemetry } = deps;
+  const { log, metrics } = telemetry;
+  const origin = config.http.publicUrl;
+  const { logOrigin } = config;
+  const signers = createSigners({
+    db,
+    vault,
+    origin,
+    logOrigin,
+    holders: holdersOf(deps),
+    onError: (err) => log.error({ err }, "signing keys that end could not be asked for; trying again"),
+  });
+  const shared = { db, vault, origin, logOrigin, signers, clock };
+  const receiptLog = createLog({
+    ...shared,
+    log,
+    onRefused: (logs) => metrics.logRefused.set(logs),
+  });
+  const receipts = createReceipts({
+    ...shared,
+    onAdded: (tenantId, type) => {
+      receiptLog.wake(tenantId);
+      metrics.receipts.with(type).inc();
+    },
+  });
+  const evidence = composeEvidence({
+    ...shared,
+    receipts,
+    log: receiptLog,
+    outbox: deps.outbox,
+    events: deps.events,
+    onError: (err, what) => log.error({ err }, what),
+  });
+  const signingKeys = createSigningKeys({ db, signers, receipts, logged: receiptLog.logged });
+  return {
+    receipts,
+    evidence,
+    interop: composeInterop({ receipts, log: receiptLog, signers }),
+    log: receiptLog,
+    logFiles: { public: config.logPublic, baseUrl: origin },
+    signingKeys,
+    jobs: [...keyJobs(signingKeys, config.keyRotateDays), ...evidenceJobs(evidence)],
+    start: async () => {
+      await signers.start();
+      receiptLog.start();
+    },
+    stop: async () => {
+      await receiptLog.stop();
+      await signers.stop();
+    },
+  };
+}
+
+/** What makes new keys comes first; keys that were made otherwise stay where they are. */
+function holdersOf({ config, dialer }: SignDeps): readonly [KeyHolder, ...KeyHolder[]] {
+  const { transit } = config.signer;
+  if (!transit) return [softwareKeys];
+  const remote = createTransitKeys({ dialer, url: transit.url, token: transit.token.reveal() });
+  return config.signer.kind === "transit" ? [remote, softwareKeys] : [softwareKeys, remote];
+}
+
+const keyJobs = (keys: SigningKeys, rotateDays: number | null): Job[] => [
+  {
+    name: "signing-keys",
+    everyMs: 60_000,
+    work: async () => {
+      await keys.settle();
+      return null;
+    },
+  },
+  {
+    name: "key-rotation",
+    everyMs: 3_600_000,
+    work: async () => {
+      if (rotateDays !== null) await keys.rotateOlder(rotateDays);
+      return null;
+    },
+  },
+];
