@@ -55,6 +55,7 @@ export const isSubjectSealed = (sealed: Uint8Array): boolean => sealed[0] === fo
 
 export function createSubjectKeys(deps: SubjectKeysDeps): SubjectKeys {
   const rings = new Map<string, Ring>();
+  const making = new Map<string, Promise<Ring>>();
   const opening = new Map<string, Promise<SubjectKey[]>>();
   const nameOf = (tenantId: string, subjects: readonly string[]): string =>
     `${tenantId}\0${subjects.join("\0")}`;
@@ -91,12 +92,22 @@ export function createSubjectKeys(deps: SubjectKeysDeps): SubjectKeys {
       if (rings.size >= mostRemembered) rings.clear();
       rings.set(name, ring);
     };
-    const ring = await (within
-      ? readOrMake(within, tenantId, subjects)
-      : deps.db.tx(tenantId, (tx) => readOrMake(tx, tenantId, subjects)));
-    if (within) within.onCommit(() => keep(ring));
-    else keep(ring);
-    return ring;
+    if (within) {
+      const made = await readOrMake(within, tenantId, subjects);
+      within.onCommit(() => keep(made)); // a key that was rolled back must not seal anything
+      return made;
+    }
+    const running = making.get(name);
+    if (running !== undefined) return running;
+    const started = deps.db
+      .tx(tenantId, (tx) => readOrMake(tx, tenantId, subjects))
+      .then((made) => {
+        keep(made);
+        return made;
+      })
+      .finally(() => making.delete(name));
+    making.set(name, started);
+    return started;
   };
 
   /** [S2] Those who open at the same moment share one look. */
