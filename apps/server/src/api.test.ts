@@ -511,8 +511,10 @@ describe.each(drivers)("the API on %s", (driver) => {
       "GET /t/{tenantId}/jwks.json",
       "GET /v1/oauth/callback",
       "GET /v1/schemas/flow.json",
+      "GET /v1/trust/instance",
       "GET /v1/trust/tenants/{tenantId}/keys",
       "POST /api/webhook/{slug}",
+      "POST /witness/add-checkpoint",
     ]);
   });
 

@@ -9,7 +9,7 @@ import type { Telemetry } from "#platform/telemetry";
 import type { Vault } from "#platform/vault";
 import type { Evidence } from "#sign/evidence";
 import type { Interop } from "#sign/interop";
-import { createLog, type Log } from "#sign/log";
+import { createHeads, createLog, type Log } from "#sign/log";
 import {
   createReceipts,
   createSigners,
@@ -20,6 +20,7 @@ import {
   type SigningKeys,
   softwareKeys,
 } from "#sign/receipts";
+import { createWitnessing, type Witnessing } from "#sign/witness";
 import { composeEvidence, evidenceJobs } from "./compose-evidence.ts";
 import { composeInterop } from "./compose-interop.ts";
 
@@ -30,6 +31,7 @@ export interface SignRooms {
   readonly log: Log;
   readonly logFiles: { readonly public: boolean; readonly baseUrl: string };
   readonly signingKeys: SigningKeys;
+  readonly witnessing: Witnessing;
 }
 
 export interface SignDeps {
@@ -51,7 +53,7 @@ export interface Sign extends SignRooms {
 }
 
 export function composeSign(deps: SignDeps): Sign {
-  const { db, vault, config, clock, telemetry } = deps;
+  const { db, vault, config, clock, dialer, telemetry } = deps;
   const { log, metrics } = telemetry;
   const origin = config.http.publicUrl;
   const { logOrigin } = config;
@@ -68,6 +70,19 @@ export function composeSign(deps: SignDeps): Sign {
     ...shared,
     log,
     onRefused: (logs) => metrics.logRefused.set(logs),
+    onSigned: () => witnessing.wake(),
+  });
+  const witnessing: Witnessing = createWitnessing({
+    db,
+    dialer,
+    tree: receiptLog,
+    heads: createHeads({ db, signers }),
+    signers,
+    peers: config.witnesses,
+    quorum: config.witnessQuorum,
+    logs: config.witnessLogs,
+    clock,
+    log,
   });
   const receipts = createReceipts({
     ...shared,
@@ -92,13 +107,15 @@ export function composeSign(deps: SignDeps): Sign {
     log: receiptLog,
     logFiles: { public: config.logPublic, baseUrl: origin },
     signingKeys,
-    jobs: [...keyJobs(signingKeys, config.keyRotateDays), ...evidenceJobs(evidence)],
+    witnessing,
+    jobs: [...keyJobs(signingKeys, config.keyRotateDays), headJob(witnessing), ...evidenceJobs(evidence)],
     start: async () => {
       await signers.start();
       receiptLog.start();
     },
     stop: async () => {
       await receiptLog.stop();
+      await witnessing.stop();
       await signers.stop();
     },
   };
@@ -111,6 +128,16 @@ function holdersOf({ config, dialer }: SignDeps): readonly [KeyHolder, ...KeyHol
   const remote = createTransitKeys({ dialer, url: transit.url, token: transit.token.reveal() });
   return config.signer.kind === "transit" ? [remote, softwareKeys] : [softwareKeys, remote];
 }
+
+/** What a process that died has left behind, and heads that are to be stated again. */
+const headJob = (witnessing: Witnessing): Job => ({
+  name: "log-of-logs",
+  everyMs: 60_000,
+  work: async () => {
+    await witnessing.turn();
+    return null;
+  },
+});
 
 const keyJobs = (keys: SigningKeys, rotateDays: number | null): Job[] => [
   {

@@ -315,6 +315,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     privacy,
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
+    witnessing: sign.witnessing,
     policy,
     rehearsals,
     ...approvalWing,

@@ -12,6 +12,7 @@ const { loadConfig, loadOrCreateKeys } = await import("#platform/config");
 const { isOarsError } = await import("#platform/kernel");
 const { createTelemetry } = await import("#platform/telemetry");
 const { renderDoctor } = await import("./doctor.ts");
+const { fsck } = await import("./fsck.ts");
 const { migrateStore } = await import("./migrations.ts");
 const { assertRole } = await import("./roles.ts");
 const { serve } = await import("./serve.ts");
@@ -22,6 +23,8 @@ const usage = `Usage: oars-server <command>
   serve    API and worker in one process (the default); --no-worker: the API alone
   work     executes runs, without an API; any number on one PostgreSQL
   migrate  brings the database to this version and ends
+  fsck     makes every log again from its receipts and names the first difference; --json.
+           Ends with 0: none, 1: one was found, 2: it could not be told
   doctor   checks the configuration and prints what is in force
 `;
 
@@ -37,7 +40,11 @@ async function main(argv: readonly string[]): Promise<number> {
   const { positionals, values } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: { help: { type: "boolean", short: "h" }, "no-worker": { type: "boolean" } },
+    options: {
+      help: { type: "boolean", short: "h" },
+      "no-worker": { type: "boolean" },
+      json: { type: "boolean" },
+    },
   });
   const command = positionals[0] ?? "serve";
   if (values.help) {
@@ -52,6 +59,13 @@ async function main(argv: readonly string[]): Promise<number> {
     case "migrate":
       process.stdout.write(`${await migrateStore(config)}\n`);
       return 0;
+    case "fsck":
+      return fsck(config, values.json === true, (text) => process.stdout.write(`${text}\n`)).catch(
+        (error: unknown) => {
+          process.stderr.write(`It cannot be told: ${error instanceof Error ? error.message : error}\n`);
+          return 2;
+        },
+      );
     case "serve":
       return run(config, values["no-worker"] ? "api" : "serve");
     case "work":

@@ -7,7 +7,7 @@
 /** Wings in storeys, lowest first; wings of one storey do not see each other. Rooms in the order of building. */
 export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
   { platform: ["kernel", "config", "db", "blobs", "telemetry", "net", "events", "vault", "access", "jobs"] },
-  { sign: ["receipts", "log", "interop", "evidence"] },
+  { sign: ["receipts", "log", "witness", "interop", "evidence"] },
   {
     act: [
       "connector-kit",

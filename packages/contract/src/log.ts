@@ -49,6 +49,46 @@ export const logStatus = z
   })
   .meta({ id: "LogStatus" });
 
+export const witnessQuery = z.strictObject({
+  receipt: receiptId,
+  quorum: z.coerce.number().int().min(0).max(64).optional().meta({
+    description: "How many witnesses must have cosigned; what the server is configured for when left out.",
+  }),
+});
+
+/** Proof that a receipt is in its log, that log's head in the log of logs, and who cosigned that. */
+export const witnessProof = z
+  .object({
+    leafIndex: size,
+    leafHash: hash,
+    treeSize: size,
+    hashes: z.array(hash),
+    entry: z.string().meta({ description: "The head of the tenant's log, as the log of logs holds it." }),
+    logOfLogs: z.object({
+      leafIndex: size,
+      treeSize: size,
+      hashes: z.array(hash),
+      checkpoint: z.string().meta({ description: "With its cosignatures (C2SP tlog-cosignature)." }),
+    }),
+  })
+  .meta({ id: "WitnessProof" });
+
+/** What a verifier pins of an installation. */
+export const instanceTrust = z
+  .object({
+    origin: z.string().meta({ description: "Origin line of the log of logs." }),
+    vkeys: z.array(z.string()).meta({ description: "Its keys." }),
+    witnesses: z.array(z.object({ name: z.string(), vkey: z.string(), url: z.string() })),
+    quorum: size.meta({ description: "How many of them make a receipt witnessed." }),
+    witness: z
+      .object({ vkey: z.string(), logs: z.array(z.string()) })
+      .nullable()
+      .meta({ description: "As which this server cosigns logs of others." }),
+  })
+  .meta({ id: "InstanceTrust" });
+
+export type WitnessProof = z.infer<typeof witnessProof>;
+export type InstanceTrust = z.infer<typeof instanceTrust>;
 export type InclusionProof = z.infer<typeof inclusionProof>;
 export type ConsistencyProof = z.infer<typeof consistencyProof>;
 export type LogStatus = z.infer<typeof logStatus>;

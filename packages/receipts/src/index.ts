@@ -40,6 +40,19 @@ export {
   encodeCoseStatement,
   type SignBytes,
 } from "./cose.ts";
+export {
+  type AddCheckpoint,
+  type Cosignature,
+  cosignedMessage,
+  formatAddCheckpoint,
+  formatCosignature,
+  formatWitnessVkey,
+  parseAddCheckpoint,
+  parseWitnessVkey,
+  readCosignatures,
+  type WitnessKey,
+  witnessKey,
+} from "./cosignature.ts";
 export { createWebCrypto, type Sha256, type VerifyCrypto } from "./crypto.ts";
 export {
   checkDisclosures,
@@ -78,6 +91,16 @@ export {
   receiptTyp,
   thumbprint,
 } from "./jws.ts";
+export {
+  formatHeadEntry,
+  type HeadEntry,
+  headLeaf,
+  parseHeadEntry,
+  verifyWitnessed,
+  type WitnessProof,
+  type WitnessTrust,
+  type WitnessVerdict,
+} from "./log-of-logs.ts";
 export {
   consistencyNodes,
   consistencyProof,

@@ -1,4 +1,10 @@
-import type { ConsistencyProof, InclusionProof, LogStatus } from "@oars/contract";
+import type {
+  ConsistencyProof,
+  InclusionProof,
+  InstanceTrust,
+  LogStatus,
+  WitnessProof,
+} from "@oars/contract";
 import { path, withQuery } from "./path.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
@@ -15,6 +21,12 @@ export const createLog = (transport: Transport) => ({
   /** Proof that the log of `from` leaves is the beginning of the log of `to` leaves, the newest when left out. */
   consistency: (range: { from: number; to?: number }, options?: CallOptions): Promise<ConsistencyProof> =>
     transport.json({ method: "GET", path: withQuery("/v1/log/proof/consistency", range), options }),
+  /** Proof that witnesses saw a receipt's log; by default as many as the server is configured for. */
+  witness: (query: { receipt: string; quorum?: number }, options?: CallOptions): Promise<WitnessProof> =>
+    transport.json({ method: "GET", path: withQuery("/v1/log/proof/witness", query), options }),
+  /** The log of logs and its witnesses: what a verifier pins of an installation. Needs no credential. */
+  instance: (options?: CallOptions): Promise<InstanceTrust> =>
+    transport.json({ method: "GET", path: "/v1/trust/instance", options }),
   /** The newest checkpoint of any log, by its tenant. Needs no credential. */
   checkpointOf: (log: string, options?: CallOptions): Promise<string> =>
     transport.text({ method: "GET", path: path`/log/${log}/checkpoint`, accept: "text/plain", options }),

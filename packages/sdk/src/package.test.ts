@@ -59,7 +59,7 @@ describe("the exports", () => {
         "receipts: list get export proof exportRun verify",
         "privacy: holds placeHold releaseHold retention setRetention erasures erasure erase export",
         "trust: keys checkpoint",
-        "log: checkpoint status inclusion consistency checkpointOf",
+        "log: checkpoint status inclusion consistency witness instance checkpointOf",
         "evidence: export list get wait download verify schedules schedule unschedule",
         "compliance: frameworks mappings map coverage",
         "keys: list rotate revoke",

@@ -163,6 +163,8 @@ describe("every call", () => {
     "GET /v1/log/status": (c) => c.log.status(),
     "GET /v1/log/proof/inclusion": (c) => c.log.inclusion("x"),
     "GET /v1/log/proof/consistency": (c) => c.log.consistency({ from: 1 }),
+    "GET /v1/log/proof/witness": (c) => c.log.witness({ receipt: "x" }),
+    "GET /v1/trust/instance": (c) => c.log.instance(),
     "GET /v1/keys": (c) => c.keys.list(),
     "POST /v1/keys/rotate": (c) => c.keys.rotate({ use: "log" }),
     "POST /v1/keys/x/revoke": (c) => c.keys.revoke("x", { reason: "it was copied" }),
@@ -206,7 +208,7 @@ describe("every call", () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     const elsewhere =
-      /^GET \/v1\/oauth\/callback$|\/log\/\{log\}\/|\/metrics|\/api\/health|\/api\/webhook\/|jwks\.json|swagger|openapi/;
+      /^GET \/v1\/oauth\/callback$|\/log\/\{log\}\/|\/witness\/|\/metrics|\/api\/health|\/api\/webhook\/|jwks\.json|swagger|openapi/;
     const shape = (text: string) => text.replaceAll(/\{\w+\}/g, "x").replace("versions/x", "versions/1.0.0");
     expect(Object.keys(calls).sort()).toEqual(
       routes

@@ -3,18 +3,25 @@ import {
   consistencyQuery,
   inclusionProof,
   inclusionQuery,
+  instanceTrust,
   logName,
   logStatus,
+  witnessProof,
+  witnessQuery,
 } from "@oars/contract";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { OarsError } from "#platform/kernel";
 import type { LogFile } from "#sign/log";
+import { installationId } from "#sign/receipts";
 import { route, type ServiceRoute } from "./services.ts";
 import { idOf } from "./wire-id.ts";
 
 const tag = "log";
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+
+/** Whose tree a log's name means. */
+const logOf = (name: string): string => (name === "instance" ? installationId : idOf("tenant", name));
 
 const yearly = "public, max-age=31536000, immutable";
 /** Whoever keeps one asks whether it is still the newest. */
@@ -103,6 +110,49 @@ export const logRoutes: readonly ServiceRoute[] = [
   }),
   route({
     method: "GET",
+    path: "/v1/log/proof/witness",
+    access: "log:read",
+    tag,
+    summary: "Proof that witnesses saw a receipt's log",
+    description:
+      "The receipt in its tenant's log, the head of that log in the log of logs, and its checkpoint with cosignatures. Of an idle log the head is stated again each hour: the same size twice proves that nothing happened between.",
+    query: witnessQuery,
+    answer: { status: 200, body: witnessProof },
+    handle: ({ witnessing }, { caller, query }) =>
+      witnessing.prove(caller.tenantId, idOf("receipt", query.receipt), query.quorum ?? witnessing.quorum),
+  }),
+  route({
+    method: "GET",
+    path: "/v1/trust/instance",
+    access: "anonymous",
+    tag: "trust",
+    summary: "The log of logs and its witnesses",
+    description: "What a verifier pins of an installation, beside the keys of its tenants.",
+    answer: { status: 200, body: instanceTrust },
+    handle: ({ witnessing }) => witnessing.trust(),
+  }),
+  route({
+    method: "POST",
+    path: "/witness/add-checkpoint",
+    access: "anonymous",
+    tag,
+    summary: "Have a checkpoint cosigned (C2SP tlog-witness)",
+    description:
+      "For logs in `OARS_WITNESS_LOGS`. 200: the cosignature line. 409: what is known is of another size, which is the body. 403: not signed by the log. 404: not witnessed here. 422: the proof does not show that the log only grew.",
+    bodyForm: "raw",
+    answer: { status: 200, type: "text/plain; charset=utf-8" },
+    otherAnswers: [
+      { status: 409, type: "text/x.tlog.size" },
+      ...([400, 403, 404, 422] as const).map((status) => ({ status, type: "text/plain; charset=utf-8" })),
+    ],
+    handle: async ({ witnessing }, { body, reply }) => {
+      const text = Buffer.from(body as Uint8Array).toString("utf8"); // raw routes get bytes
+      const answer = await witnessing.addCheckpoint(text);
+      return reply.code(answer.status).header("content-type", answer.type).send(answer.body);
+    },
+  }),
+  route({
+    method: "GET",
     path: "/log/:log/*",
     access: "anonymous",
     tag,
@@ -120,7 +170,7 @@ export const logRoutes: readonly ServiceRoute[] = [
       { name: "If-None-Match", description: "The ETag of the file that the caller holds.", example: '"abc"' },
     ],
     handle: async ({ receiptLog, logFiles }, { params, request, reply }) => {
-      const file = logFiles.public && (await receiptLog.file(idOf("tenant", params.log), params["*"]));
+      const file = logFiles.public && (await receiptLog.file(logOf(params.log), params["*"]));
       if (!file) throw new OarsError("LOG_FILE_NOT_FOUND");
       return sendFile(file, request, reply);
     },

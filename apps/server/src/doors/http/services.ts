@@ -21,6 +21,7 @@ import type { Evidence } from "#sign/evidence";
 import type { Interop } from "#sign/interop";
 import type { Log } from "#sign/log";
 import type { Receipts, SigningKeys } from "#sign/receipts";
+import type { Witnessing } from "#sign/witness";
 import type { StreamTiming } from "./event-stream.ts";
 import { type Route, routeFor } from "./route.ts";
 import type { Secrets } from "./secrets.ts";
@@ -84,6 +85,7 @@ export interface Services {
   readonly factors: Omit<Factors, "prove" | "purge">;
   readonly workflows: Omit<Workflows, "follow">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "keys" | "jwks" | "verifyRequest">;
+  readonly witnessing: Pick<Witnessing, "prove" | "trust" | "addCheckpoint" | "quorum">;
   readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
   readonly interop: Interop;
   readonly privacy: Omit<Privacy, "applyRules" | "completeInterrupted">;

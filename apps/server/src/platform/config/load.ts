@@ -1,5 +1,7 @@
+import type { NoteKey } from "@oars/receipts";
 import { type FieldProblem, OarsError } from "#platform/kernel";
 import { nearName } from "./near-name.ts";
+import type { WitnessAddress } from "./readers.ts";
 import { decodeKey, type Secret } from "./secret.ts";
 import {
   otherPrograms,
@@ -94,6 +96,11 @@ export interface Config {
     /** Set where the service is known, for keys that it holds already. */
     readonly transit: { readonly url: string; readonly token: Secret<string> } | null;
   };
+  readonly witnesses: readonly WitnessAddress[];
+  /** How many cosignatures are enough; 0 where nobody is asked. */
+  readonly witnessQuorum: number;
+  /** Keys of logs of others that this server cosigns. */
+  readonly witnessLogs: readonly NoteKey[];
   /** Whether anybody may read logs as files. */
   readonly logPublic: boolean;
   /** Legal, but to be said at start. */
@@ -198,6 +205,12 @@ function checkTogether(v: Values, env: Environment, report: Report, warnings: st
     if (v.OARS_SIGNER === "transit" && !isSet(name))
       report(name, "missing", `is needed by OARS_SIGNER=transit; set ${variables[name].reader.type}`);
   }
+  if (v.OARS_WITNESS_QUORUM !== null && v.OARS_WITNESS_QUORUM > (v.OARS_WITNESSES ?? []).length)
+    report(
+      "OARS_WITNESS_QUORUM",
+      "range",
+      "is more than there are in OARS_WITNESSES; lower it or add witnesses",
+    );
   if (v.OARS_STORE === "pglite" && !isSet("OARS_STORE") && isSet("OARS_POSTGRES_URL")) {
     if (env.OARS_POSTGRES_URL?.trim()) {
       report(
@@ -308,6 +321,9 @@ function assemble(v: Values, warnings: readonly string[]): Config {
           ? { url: v.OARS_SIGNER_URL, token: v.OARS_SIGNER_TOKEN }
           : null,
     },
+    witnesses: v.OARS_WITNESSES,
+    witnessQuorum: v.OARS_WITNESS_QUORUM ?? v.OARS_WITNESSES.length,
+    witnessLogs: v.OARS_WITNESS_LOGS,
     logPublic: v.OARS_LOG_PUBLIC,
     alerting: {
       siemTargets: v.OARS_SIEM_TARGETS,

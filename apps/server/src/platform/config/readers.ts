@@ -2,6 +2,7 @@
  * How the text of a variable becomes a value. Each reader is a zod schema from the trimmed text and carries
  * the words with which the reference names its type. Messages say what to set, in the form "set …".
  */
+import { type NoteKey, parseVkey, parseWitnessVkey, sha256, type WitnessKey } from "@oars/receipts";
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { parseId } from "#platform/kernel";
@@ -190,3 +191,34 @@ function toBlock(value: string): string | undefined {
   if (!ipaddr.isValid(value) || /^\d+$/.test(value)) return undefined;
   return `${value}/${ipaddr.parse(value).kind() === "ipv4" ? 32 : 128}`;
 }
+
+const listed = <T>(type: string, one: (text: string) => T): Reader<readonly T[]> =>
+  reader(type, (value) => {
+    try {
+      return value
+        .split(/[\s,]+/)
+        .filter(Boolean)
+        .map(one);
+    } catch {
+      return undefined;
+    }
+  });
+
+export interface WitnessAddress {
+  readonly url: string;
+  readonly key: WitnessKey;
+}
+
+/** Witnesses, each as the prefix of its URL, `#` and its vkey. */
+export const witnesses: Reader<readonly WitnessAddress[]> = listed(
+  "witnesses as `https://witness.example/prefix#<vkey>`, with commas between",
+  (text) => {
+    const [, url = "", vkey = ""] = /^(https?:\/\/[^#]+)#(.+)$/.exec(text) ?? [];
+    return { url: new URL(url).href.replace(/\/+$/, ""), key: parseWitnessVkey(vkey, sha256) };
+  },
+);
+
+/** Keys of logs; the name of a key is the log's origin. */
+export const logKeys: Reader<readonly NoteKey[]> = listed("vkeys of logs, with commas between", (text) =>
+  parseVkey(text, sha256),
+);

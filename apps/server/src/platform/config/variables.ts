@@ -327,6 +327,20 @@ export const variables = {
         "The token for it. It must be allowed to make, read and rotate the keys `oars-*`, and to sign with them.",
     },
   ),
+  OARS_WITNESSES: always(read.witnesses, "", {
+    group: "Log",
+    description:
+      "Who is asked to cosign the log of logs (C2SP tlog-witness), each as the prefix of its URL, `#` and its vkey. Private addresses must be in `OARS_EGRESS_ALLOW`.",
+  }),
+  OARS_WITNESS_QUORUM: sometimes(read.whole(1, 64), "all of `OARS_WITNESSES`", {
+    group: "Log",
+    description: "How many cosignatures make a receipt witnessed.",
+  }),
+  OARS_WITNESS_LOGS: always(read.logKeys, "", {
+    group: "Log",
+    description:
+      "Logs that this server cosigns for others at `/witness/add-checkpoint`, by their vkeys; a log that changes its key is listed with both.",
+  }),
   OARS_LOG_PUBLIC: always(read.yesOrNo, "true", {
     group: "Log",
     description:

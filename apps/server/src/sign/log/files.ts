@@ -5,7 +5,8 @@
 import { entryBundle, parseTilePath, type TileId, tileKey, tileWidth, tileWidthAt } from "@oars/receipts";
 import type { Db } from "#platform/db";
 import { OarsError, sha256 } from "#platform/kernel";
-import { listEntries } from "#sign/receipts";
+import { installationId, listEntries } from "#sign/receipts";
+import { cosigned } from "./heads.ts";
 import { findHead, listReceiptIds } from "./store.ts";
 import { loadTiles } from "./tree.ts";
 
@@ -27,7 +28,7 @@ type PartialTile = TileId & { readonly width: number };
 export async function readLogFile(db: Db, tenantId: string, path: string): Promise<LogFile | undefined> {
   const head = await findHead(db, tenantId);
   if (!head) return undefined;
-  if (path === "checkpoint") return textFile(head.note);
+  if (path === "checkpoint") return textFile(await cosigned(db, tenantId, head.size, head.note));
   const entries = path.startsWith("tile/entries/");
   const tile = parseTilePath(entries ? path.replace("tile/entries/", "tile/0/") : path);
   if (!tile || tile.width > tileWidthAt(tile, head.size)) return undefined;
@@ -49,7 +50,7 @@ async function readEntries(db: Db, tenantId: string, tile: PartialTile): Promise
     tenantId,
     ids.map(({ receiptId }) => receiptId),
   );
-  if (ids.length < tile.width) return undefined; // the log of logs: its entries are no receipts
+  if (ids.length < tile.width || tenantId === installationId) return undefined; // it would list the tenants
   const found = entries.filter((entry) => entry !== undefined);
   if (found.length < tile.width) throw new OarsError("LOG_ENTRIES_RETIRED");
   return entryBundle(found);

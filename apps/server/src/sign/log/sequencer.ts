@@ -1,6 +1,6 @@
 /**
  * The sequencer: gives receipts their places in their tenant's log and signs the new head. The only file of
- * this room that works across tenants.
+ * this room that works across tenants, beside heads.ts.
  *
  * L1 leaf indexes of a tenant are gapless from 0, and a receipt has one.
  * L2 leaves, tiles, checkpoint and the receipts taken from the queue commit together or not at all.
@@ -10,21 +10,12 @@
  * L6 a head is signed by the log's active key and those that retire, as they are when it is signed.
  * L5 no head is smaller than, or as large as, one that was signed before.
  */
-import { appendLeaves, edgeTiles, rootHash, tileKey } from "@oars/receipts";
-import { signCheckpointWith } from "@oars/receipts/node";
-import { applyWrites, type Database, sql, type Tx, WriteSet } from "#platform/db";
-import { sha256 } from "#platform/kernel";
-import {
-  areLogKeys,
-  deletePending,
-  listPending,
-  type Pending,
-  type Signers,
-  type TenantSigners,
-} from "#sign/receipts";
-import { findDamage, rootProblem } from "./self-check.ts";
-import { findHead, type Head, insertCheckpoint, insertLeaf, putTile } from "./store.ts";
-import { loadTiles, readerOf } from "./tree.ts";
+import { type Database, sql, type Tx, WriteSet } from "#platform/db";
+import { areLogKeys, deletePending, listPending, type Signers, type TenantSigners } from "#sign/receipts";
+import { growLog, lockLog } from "./append.ts";
+import { markHead } from "./heads-store.ts";
+import { findDamage } from "./self-check.ts";
+import { findHead } from "./store.ts";
 
 /** Receipts per head at most: 16 full tiles. */
 export const mostPerHead = 4096;
@@ -77,9 +68,7 @@ async function sequenceWithin(
   checked: boolean,
 ): Promise<Sequenced | typeof keysChanged> {
   const { tenantId } = signers;
-  const [lock] = await tx.query<{ held: boolean }>(sql`/* log.lock */
-    select pg_try_advisory_xact_lock(hashtextextended(${`oars/log/${tenantId}`}, 0)) as held`);
-  if (!lock?.held) return { state: "busy" };
+  if (!(await lockLog(tx, tenantId))) return { state: "busy" };
   const pending = await listPending(tx, tenantId, mostPerHead + 1);
   if (pending.length === 0) return { state: "empty" };
   if (!(await areLogKeys(tx, tenantId, signers.log))) return keysChanged;
@@ -89,44 +78,12 @@ async function sequenceWithin(
     if (damage) return { state: "refused", reason: damage };
   }
   const taken = pending.slice(0, mostPerHead);
-  const grown = await grow(tx, signers, head, taken);
+  const set = new WriteSet();
+  for (const { receiptId } of taken) set.add(deletePending, { tenant_id: tenantId, receipt_id: receiptId });
+  set.add(markHead, { tenant_id: tenantId, size: (head?.size ?? 0) + taken.length });
+  const leaves = taken.map(({ receiptId, leafHash }) => ({ id: receiptId, leafHash }));
+  const grown = await growLog(tx, signers, head, leaves, set);
   return typeof grown === "string"
     ? { state: "refused", reason: grown }
     : { state: "signed", size: grown.size, added: taken.length, more: pending.length > mostPerHead };
-}
-
-/** Appends, signs and stores; or says why the tree must not be signed. */
-async function grow(
-  tx: Tx,
-  signers: TenantSigners,
-  head: Head | undefined,
-  taken: readonly Pending[],
-): Promise<{ size: number } | string> {
-  const { tenantId } = signers;
-  const before = head?.size ?? 0;
-  const tiles = new Map(await loadTiles(tx, tenantId, edgeTiles(before)));
-  const problem = head ? rootProblem(head, tiles) : undefined;
-  if (problem) return problem;
-
-  const set = new WriteSet();
-  const leaves = taken.map(({ leafHash }) => leafHash);
-  for (const tile of appendLeaves(before, leaves, (id) => tiles.get(tileKey(id)), sha256)) {
-    tiles.set(tileKey(tile), tile.hashes);
-    set.add(putTile, { tenant_id: tenantId, level: tile.level, tile_index: tile.index, hashes: tile.hashes });
-  }
-  taken.forEach(({ receiptId, leafHash }, i) => {
-    set.add(insertLeaf, {
-      tenant_id: tenantId,
-      leaf_index: before + i,
-      receipt_id: receiptId,
-      leaf_hash: leafHash,
-    });
-    set.add(deletePending, { tenant_id: tenantId, receipt_id: receiptId });
-  });
-  const size = before + taken.length;
-  const root = rootHash(size, readerOf(tiles), sha256);
-  const note = await signCheckpointWith({ origin: signers.origin, size, root }, signers.log);
-  set.add(insertCheckpoint, { tenant_id: tenantId, size, root, note });
-  await applyWrites(tx, set);
-  return { size };
 }

@@ -26,7 +26,7 @@ import {
   proveOne,
   proveRun,
 } from "./proofs.ts";
-import { createSequencer } from "./sequencer.ts";
+import { createSequencer, type Sequencer } from "./sequencer.ts";
 import { type LogStatus, readStatus } from "./status.ts";
 import { findHead } from "./store.ts";
 
@@ -86,6 +86,8 @@ export interface LogDeps {
   readonly log: Logger;
   /** Told how many logs this process refuses to sign, whenever that changes. */
   readonly onRefused?: (logs: number) => void;
+  /** Told when this process signed a new head of a tenant's log. */
+  readonly onSigned?: (tenantId: string) => void;
 }
 
 const waitMs = 2000;
@@ -94,7 +96,15 @@ const longMs = 30_000;
 export function createLog(deps: LogDeps): Log {
   const { db, vault } = deps;
   const signers = deps.signers ?? createSigners(deps);
-  const sequencer = createSequencer({ db, signers });
+  const plain = createSequencer({ db, signers });
+  const sequencer: Sequencer = {
+    ...plain,
+    sequence: async (tenantId) => {
+      const result = await plain.sequence(tenantId);
+      if (result.state === "signed") deps.onSigned?.(tenantId);
+      return result;
+    },
+  };
   const loop = createSequencerLoop({ ...deps, sequencer });
 
   const sequenceNow = async (tenantId: string): Promise<void> => {

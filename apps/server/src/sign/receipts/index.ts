@@ -46,4 +46,5 @@ export {
   type Pending,
 } from "./store.ts";
 export { createTransitKeys } from "./transit-keys.ts";
+export { readTrustDocument } from "./trust.ts";
 export type { SuppliedKey, VerifyAnswer, VerifyRequest } from "./verification.ts";

@@ -36,6 +36,8 @@ export interface Signers {
   stop(): Promise<void>;
   /** What the keys of a tenant would be named on this server. */
   names(tenantId: string): { readonly issuer: string; readonly origin: string };
+  /** The installation's own key as a witness of other logs; made on first use. */
+  witness(): Promise<{ readonly name: string; readonly signer: Signer }>;
   /** A key for what comes next; it is not stored. */
   make(tx: Tx, tenantId: string, use: KeyUse, name: string, fresh: boolean): Promise<NewKey>;
   open(tx: Tx, key: StoredKey): Promise<Signer>;
@@ -66,6 +68,7 @@ export function createSigners(deps: SignersDeps): Signers {
   const loading = new Map<string, Promise<TenantSigners>>();
   let listening: Promise<() => Promise<void>> | undefined;
   let asking: NodeJS.Timeout | undefined;
+  let witness: Awaited<ReturnType<Signers["witness"]>> | undefined;
 
   const keep = (signers: TenantSigners): TenantSigners => {
     const oldest = known.size >= mostTenants ? known.keys().next().value : undefined;
@@ -128,6 +131,10 @@ export function createSigners(deps: SignersDeps): Signers {
       await (await listening)?.();
       listening = undefined;
     },
+    witness: async () => {
+      witness ??= await readWitness(deps);
+      return witness;
+    },
     names: (tenantId) => namesOf(deps, tenantId),
     make: async (tx, tenantId, use, name, fresh) =>
       holdersOf(deps)[0].make({ tenantId, use, name }, await deps.vault.sealer(tenantId, tx), fresh),
@@ -168,6 +175,22 @@ async function readOrMake(deps: SignersDeps, tx: Tx, tenantId: string): Promise<
     log: [openWith(deps, log, sealer), ...ending.map((row) => openWith(deps, row, sealer))],
   };
 }
+
+/** A witness keeps its key: whoever relies on it knows no other. */
+const readWitness = (deps: SignersDeps): ReturnType<Signers["witness"]> =>
+  deps.db.tx(installationId, async (tx) => {
+    const sealer = await deps.vault.sealer(installationId, tx);
+    const find = async () => (await listKeys(tx, installationId)).find((row) => isActive(row, "witness"));
+    if (!(await find())) {
+      const name = `${namesOf(deps, installationId).origin.replace(/\/log\/instance$/, "")}/witness`;
+      const [holder] = holdersOf(deps);
+      const plan = { tenantId: installationId, use: "witness", name } as const;
+      await insertKeys(tx, [await holder.make(plan, sealer, false)]);
+    }
+    const key = await find();
+    if (!key) throw new Error("the witness key was made and is not there");
+    return { name: key.name, signer: openWith(deps, key, sealer) };
+  });
 
 const isActive = (row: StoredKey, use: KeyUse): boolean => row.use === use && row.status === "active";
 

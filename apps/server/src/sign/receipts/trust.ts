@@ -1,8 +1,9 @@
 import { createPublicKey } from "node:crypto";
 import { formatVkey, fromBase64Url, noteKey, type TrustDocument, type TrustItem } from "@oars/receipts";
+import type { Database } from "#platform/db";
 import { formatId, sha256 } from "#platform/kernel";
 import type { PublicJwk } from "./domain.ts";
-import type { StoredKey } from "./key-store.ts";
+import { listKeys, type StoredKey } from "./key-store.ts";
 
 const jwkOf = (key: StoredKey) =>
   ({ kty: "OKP", crv: "Ed25519", x: key.publicX, kid: key.kid, alg: "Ed25519", use: "sig" }) as const;
@@ -43,6 +44,16 @@ export function toTrustDocument(
     issuer: nameOf("receipt") ?? names.issuer,
     items: keys.flatMap((key) => (key.use === "witness" ? [] : [toItem(key, key.use)])),
   };
+}
+
+/** The trust document of a tenant that has keys. Throws for one that has none: its names are not fixed yet. */
+export async function readTrustDocument(db: Database, tenantId: string): Promise<TrustDocument> {
+  const keys = await db.read(tenantId, (tx) => listKeys(tx, tenantId));
+  const [receipt, log] = (["receipt", "log"] as const).map(
+    (use) => keys.find((key) => key.use === use)?.name,
+  );
+  if (log === undefined) throw new Error("the tenant has no log key");
+  return toTrustDocument(tenantId, keys, { issuer: receipt ?? log, origin: log });
 }
 
 const seconds = (at: Date): number => Math.floor(at.getTime() / 1000);
