@@ -127,7 +127,7 @@ describe.each(drivers)("an action on %s", (driver) => {
       http: 201,
       output: { status: 201, body: { id: "S-77" } },
     });
-    expect(await stage.app.actions.find(stage.admin, done.id)).toEqual(done);
+    expect(await stage.app.actions.find(stage.admin, done.id)).toMatchObject(done);
     const held = await submit({ hold: true });
     await stage.app.approvals.decide(stage.approver, held.approvalId ?? "", {
       decision: "approve",

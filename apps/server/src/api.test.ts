@@ -362,7 +362,7 @@ describe.each(drivers)("the API on %s", (driver) => {
     expect(again.json.actionId).toBe(first.json.actionId);
     const tool = {
       tenant_id: tenant,
-      agent_id: "planner",
+      agent_id: api.app.admin.principalName,
       resource: { tool_id: "wms/http.request", operation: "http.request", target: "a" },
       input: { path: "/a", body: { n: 2 } },
     };

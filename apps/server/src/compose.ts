@@ -172,6 +172,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
     whoIs: access.whoIs,
     onError,
     onState: (tool, state) => metrics.actions.with(tool, state).inc(),
+    principalNamed: access.principalNamed,
+    maxWaiting: config.limits.maxSyncAnswers,
+    maxOutputBytes: config.limits.maxOutputBytes,
   });
 
   const privacy = createPrivacy({ db, vault, receipts, actions });

@@ -1,7 +1,7 @@
 /** Typed client of the OARS API. Runs in browsers and in Node; its types are those of @oars/contract. */
 export type * from "@oars/contract";
 export type { ReceiptReport } from "@oars/receipts";
-export type { ActionFilter } from "./actions.ts";
+export type { ActionCommandOptions, ActionFilter, SubmitOptions } from "./actions.ts";
 export type { VersionOptions } from "./approval-workflows.ts";
 export type { ApprovalFilter } from "./approvals.ts";
 export { type ClientOptions, createClient, type OarsClient } from "./client.ts";

@@ -51,7 +51,7 @@ describe("the exports", () => {
         "flows: schema validate publish list get",
         "runs: start get status replayContext list items retry skip editOutput abort pause resume rerun replay bulk signal signals payload events eventList wait",
         "gates: list get answer",
-        "actions: submit get list resolve wait",
+        "actions: submit submitAndWait get timeline list cancel release reject resolve wait",
         "approvals: list get decide challenge breakGlass review comment comments link openLink escalate",
         "approvalWorkflows: list get put versions retire settings setSettings",
         "delegations: create list revoke",
@@ -84,6 +84,7 @@ describe("the exports", () => {
     });
     expect(names.sort()).toMatchInlineSnapshot(`
       [
+        "ActionCommandOptions",
         "ActionFilter",
         "ApiErrorCode",
         "ApiErrorInit",
@@ -101,6 +102,7 @@ describe("the exports", () => {
         "RunCommandOptions",
         "RunStartOptions",
         "RunWaitOptions",
+        "SubmitOptions",
         "ToolChangeOptions",
         "ToolFilter",
         "VersionOptions",

@@ -3,13 +3,13 @@ import type { OarsApiError } from "./errors.ts";
 
 /** Answers of 4xx after which the same request can succeed, once the server's Retry-After is over. */
 const waitingCodes: ReadonlySet<string> = new Set(["IDEMPOTENCY_IN_PROGRESS", "RECEIPT_NOT_LOGGED"]);
-const passingStatuses: ReadonlySet<number> = new Set([500, 502, 503, 504]);
+/** Request Timeout and Too Early (RFC 8470) among them: the request was not looked at. */
+const passingStatuses: ReadonlySet<number> = new Set([408, 425, 500, 502, 503, 504]);
 
-/** Whether the answer may differ next time. A 4xx says no, but for 429 and `waitingCodes` with Retry-After. */
+/** Whether the answer may differ next time. A 4xx says no, but for 408, 425, 429, and `waitingCodes` with Retry-After. */
 export function isPassing(error: OarsApiError, idempotent: boolean): boolean {
-  if (error.status === 429 || (error.status === 409 && waitingCodes.has(error.code))) {
-    return error.retryAfterMs !== undefined;
-  }
+  if (error.status === 429) return true; // nothing was done
+  if (error.status === 409) return waitingCodes.has(error.code) && error.retryAfterMs !== undefined;
   return idempotent && passingStatuses.has(error.status);
 }
 

@@ -98,10 +98,11 @@ describe("a refusal", () => {
     [401, "AUTH_KEY_INVALID"],
     [403, "AUTH_FORBIDDEN"],
     [404, "RUN_NOT_FOUND"],
-    [408, "REQUEST_TIMEOUT"],
     [409, "RUN_ENDED"],
+    [410, "WEBHOOK_GONE"],
+    [412, "PRECONDITION_FAILED"],
+    [422, "ACTION_INVALID"],
     [409, "IDEMPOTENCY_IN_PROGRESS"],
-    [429, "REQUEST_RATE_LIMITED"],
   ])("of %i %s without Retry-After is asked for once", async (status, code) => {
     const { asked, client } = await play([(r) => r.problem(status, code)]);
     expect(await fails(client.runs.get(id))).toMatchObject({ status, code });
@@ -151,6 +152,16 @@ describe("a repetition", () => {
     const keys = asked.map((a) => a.headers["idempotency-key"]);
     expect(keys[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(keys[1]).toBe(keys[0]);
+  });
+
+  it.each([408, 425, 429])("after %i without Retry-After comes after a pause", async (status) => {
+    const { asked, client } = await play([
+      (r) => r.problem(status, "REQUEST_TIMEOUT"),
+      (r) => r.send(202, run),
+    ]);
+    expect(await client.runs.start({ flow: "f" })).toEqual(run);
+    expect((asked[1]?.at ?? 0) - (asked[0]?.at ?? 0)).toBeGreaterThanOrEqual(90);
+    expect(asked[1]?.headers["idempotency-key"]).toBe(asked[0]?.headers["idempotency-key"]);
   });
 
   it("reads Retry-After as an HTTP-date", async () => {

@@ -6,13 +6,14 @@ import { type Approval, tally } from "#act/approvals";
 import type { Caller } from "#platform/access";
 import { type CommitResult, isOutage, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
-import { isOarsError } from "#platform/kernel";
+import { decisionOf } from "./action-row.ts";
 import type { ActionState } from "./domain.ts";
-import { decisionOf, type Executable, type ExecutionDeps, perform, settle } from "./execution.ts";
-import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
-import { addDecision, addEnd, addOutcome, recordedAction, recordedOf } from "./record.ts";
+import { type Executable, type ExecutionDeps, perform, settle } from "./execution.ts";
+import { decideFor } from "./proposal.ts";
+import { addDecision, addEnd, recordedAction, recordedOf } from "./record.ts";
+import { changed, reopen, tryReopen } from "./reopening.ts";
 import * as store from "./store.ts";
-import { tellDenial, tellOutcome } from "./tell.ts";
+import { tellDenial } from "./tell.ts";
 
 export interface ContinuationDeps extends ExecutionDeps {
   readonly outbox: Pick<Outbox, "emit">;
@@ -24,38 +25,6 @@ export interface ContinuationDeps extends ExecutionDeps {
   readonly inFlight: Set<Promise<void>>;
   /** Breaks off what runs detached, for this process stops. */
   readonly stopping: AbortSignal;
-}
-
-interface Reopened {
-  readonly proposal: Proposal;
-  readonly resolved: Resolved;
-}
-
-/** The proposal as it stands now: connection and principal are read again, the input is what was recorded. */
-async function reopen(deps: ContinuationDeps, a: store.StoredAction): Promise<Reopened> {
-  const caller = await deps.callerFor(a.tenantId, a.principalId);
-  const proposal: Proposal = {
-    caller,
-    connection: a.connection,
-    operation: a.operation,
-    input: (await openJson(deps, a, "input", a.input)) as Record<string, unknown>, // sealed from an operation's input
-    reservation: null,
-    effectKey: a.effectKey,
-    origin: a.runId ? { runId: a.runId, step: a.step ?? "" } : null,
-    timeoutMs: a.timeoutMs,
-  };
-  return { proposal, resolved: await resolveProposal(deps, proposal) };
-}
-
-export async function openJson(
-  deps: Pick<ExecutionDeps, "vault">,
-  a: Pick<store.StoredAction, "tenantId" | "id">,
-  part: "input" | "output",
-  sealed: Uint8Array,
-): Promise<unknown> {
-  return JSON.parse(
-    Buffer.from(await deps.vault.open(a.tenantId, `action.${part}:${a.id}`, sealed)).toString("utf8"),
-  );
 }
 
 /** Handler of `approval.resolved`. Repeatable: an action that has moved on is left alone. */
@@ -99,7 +68,10 @@ async function startApproved(
   if (decision.effect !== "allow") {
     return endUnrun(deps, action, "denied", "ACTION_DENIED", decision.message);
   }
-  const set = new WriteSet().add(store.startAction, {
+  const set = new WriteSet();
+  const recorded = recordedOf(proposal, resolved, action.id, action.attempt);
+  const receiptId = await addDecision(deps.receipts, set, recorded, decision);
+  set.add(store.startAction, {
     tenant_id: action.tenantId,
     id: action.id,
     from_state: "pending_approval",
@@ -107,17 +79,14 @@ async function startApproved(
     next_attempt: action.attempt,
     executor: deps.workerId,
     decision: JSON.stringify(decisionOf(decision)),
+    receipt_id: receiptId,
   });
   await deps.approvals.consume(set, approval, action.tenantId);
-  const recorded = recordedOf(proposal, resolved, action.id, action.attempt);
-  await addDecision(deps.receipts, set, recorded, decision);
   deps.fault("actions.before-consume");
   if (!(await deps.db.committer.commit(set)).ok) return notStarted(deps, action, approval);
   deps.fault("actions.after-consume");
   runDetached(deps, { recorded, resolved, effectKey: action.effectKey, timeoutMs: action.timeoutMs });
 }
-
-const changed = "The connection or the requester changed since the approval; propose the action again.";
 
 /** Another process was first, or the approval ran out between the vote and its use: then the action ends with it. [A4] */
 async function notStarted(
@@ -130,28 +99,6 @@ async function notStarted(
   if (now?.state !== "pending_approval") return;
   if (await deps.approvals.expire(tenantId, approval.id)) return; // tells of itself
   throw new Error(`approved action ${id} could not be started`); // the event comes again
-}
-
-interface Refusal {
-  readonly state: "denied" | "cancelled";
-  readonly code: string;
-  readonly message: string;
-}
-
-/** What is asked for cannot be asked for any more: a refusal, where anything else that fails is tried again. */
-async function tryReopen(
-  deps: ContinuationDeps,
-  action: store.StoredAction,
-): Promise<Reopened | { readonly refusal: Refusal }> {
-  try {
-    return await reopen(deps, action);
-  } catch (error) {
-    if (!isOarsError(error) || error.status >= 500) throw error;
-    const { code, message } = error;
-    return code === "PRINCIPAL_DISABLED"
-      ? { refusal: { state: "denied", code, message } }
-      : { refusal: { state: "cancelled", code: "ACTION_CHANGED", message: `${changed} ${message}` } };
-  }
 }
 
 /** Performs and settles in the background, then tells who waits. */
@@ -196,11 +143,11 @@ export async function record(deps: ContinuationDeps, outcome: WriteSet, ended: E
   }
 }
 
-function announce(deps: ContinuationDeps, set: WriteSet, { tenantId, actionId, runId }: Ended): void {
+export function announce(deps: ContinuationDeps, set: WriteSet, { tenantId, actionId, runId }: Ended): void {
   if (runId) deps.outbox.emit(set, { tenantId, topic: "action.ended", payload: { actionId, runId } });
 }
 
-async function endUnrun(
+export async function endUnrun(
   deps: ContinuationDeps,
   action: store.StoredAction,
   state: ActionState,
@@ -208,7 +155,10 @@ async function endUnrun(
   message: string,
 ): Promise<void> {
   const caller = await deps.whoIs(action.tenantId, action.principalId);
-  const set = new WriteSet().add(store.endAction, {
+  const set = new WriteSet();
+  const how = state === "cancelled" ? "cancelled" : "not_executed";
+  const receiptId = await addEnd(deps.receipts, set, recordedAction(action, caller), how, code);
+  set.add(store.endAction, {
     tenant_id: action.tenantId,
     id: action.id,
     from_state: action.state,
@@ -217,81 +167,13 @@ async function endUnrun(
     output: null,
     error: JSON.stringify({ code, message }),
     http: null,
+    receipt_id: receiptId,
     at: deps.clock.now().getTime(),
   });
-  await addEnd(
-    deps.receipts,
-    set,
-    recordedAction(action, caller),
-    state === "cancelled" ? "cancelled" : "not_executed",
-    code,
-  );
   if (state === "denied") tellDenial(deps.events, set, recordedAction(action, caller), code, message);
   announce(deps, set, { tenantId: action.tenantId, actionId: action.id, runId: action.runId });
+  set.onCommit(() => deps.onOutcome(action.id));
   await deps.db.committer.commit(set);
-}
-
-/**
- * Handler of `action.left`: the process that executed it died. [X3] Only what was decided is sent again: when the
- * connection or the requester is another one by now, a person decides.
- */
-export async function afterDeath(
-  deps: ContinuationDeps,
-  tenantId: string,
-  actionId: string,
-  dead: string,
-): Promise<void> {
-  const action = await deps.db.read(tenantId, (db) => store.findAction(db, tenantId, actionId));
-  if (action?.state !== "executing" || action.executor !== dead) return;
-  const caller = await deps.whoIs(tenantId, action.principalId);
-  if (!action.idempotent) return markInDoubt(deps, action, caller);
-  const reopened = await tryReopen(deps, action);
-  if ("refusal" in reopened || reopened.resolved.digest !== action.digest) {
-    return markInDoubt(deps, action, caller);
-  }
-  const { resolved } = reopened;
-  deps.fault("actions.before-adopt");
-  const adopted = await deps.db.committer.commit(
-    new WriteSet().add(store.adoptAction, {
-      tenant_id: tenantId,
-      id: actionId,
-      dead,
-      executor: deps.workerId,
-    }),
-  );
-  if (!adopted.ok) return;
-  deps.fault("actions.after-adopt");
-  const recorded = { ...recordedAction(action, caller), attempt: action.attempt + 1 };
-  runDetached(deps, { recorded, resolved, effectKey: action.effectKey, timeoutMs: action.timeoutMs });
-}
-
-async function markInDoubt(
-  deps: ContinuationDeps,
-  action: store.StoredAction,
-  caller: Caller,
-): Promise<void> {
-  const error = {
-    code: "ACTION_IN_DOUBT",
-    message:
-      "The server stopped while this was being sent; whether it arrived is not known. Check the other system, then resolve the action.",
-    retry: "terminal" as const,
-  };
-  const set = new WriteSet().add(store.endAction, {
-    tenant_id: action.tenantId,
-    id: action.id,
-    from_state: "executing",
-    executor: action.executor,
-    state: "in_doubt",
-    output: null,
-    error: JSON.stringify(error),
-    http: null,
-    at: deps.clock.now().getTime(),
-  });
-  const unknown = { status: "unknown", error } as const;
-  await addOutcome(deps.receipts, set, recordedAction(action, caller), unknown, null);
-  tellOutcome(deps.events, set, recordedAction(action, caller), unknown, null);
-  await deps.db.committer.commit(set);
-  deps.fault("actions.after-doubt");
 }
 
 /** Begins the next attempt of an action that failed or whose outcome a person settled as "send again". */
@@ -312,7 +194,9 @@ export async function restart(
   const attempt = action.attempt + 1;
   const recorded = { ...recordedOf(proposal, resolved, action.id, attempt) };
   if (decision.effect !== "allow") return { kind: "refused", message: decision.message };
-  const set = new WriteSet().add(store.startAction, {
+  const set = new WriteSet();
+  const receiptId = await addDecision(deps.receipts, set, recorded, decision);
+  set.add(store.startAction, {
     tenant_id: action.tenantId,
     id: action.id,
     from_state: action.state,
@@ -320,8 +204,8 @@ export async function restart(
     next_attempt: attempt,
     executor: deps.workerId,
     decision: JSON.stringify(decisionOf(decision)),
+    receipt_id: receiptId,
   });
-  await addDecision(deps.receipts, set, recorded, decision);
   if (!(await (commit ? commit(set) : deps.db.committer.commit(set))).ok) return { kind: "lost" };
   deps.fault("actions.after-resend");
   return {

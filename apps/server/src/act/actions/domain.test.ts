@@ -17,15 +17,8 @@ const events = [
   "retry",
 ] as const satisfies readonly ActionEvent[];
 
-/** States from which no event leads on. `failed` may be tried again by its run. */
-const final: readonly ActionState[] = [
-  "denied",
-  "quarantined",
-  "completed",
-  "rejected",
-  "expired",
-  "cancelled",
-];
+/** States from which no event leads on. `failed` may be tried again by its run, and people judge what is quarantined. */
+const final: readonly ActionState[] = ["denied", "completed", "rejected", "expired", "cancelled"];
 
 describe("the life of an action", () => {
   it("says for every state and event what happens, and for nothing else", () => {
@@ -55,7 +48,7 @@ describe("the life of an action", () => {
     const into = (to: ActionState) =>
       actionStates.filter((s) => events.some((e) => actionTransitions[s][e] === to));
     expect(into("executing").sort()).toEqual(
-      ["approved", "failed", "in_doubt", "pending_approval", "proposed"].sort(),
+      ["approved", "failed", "in_doubt", "pending_approval", "proposed", "quarantined"].sort(),
     );
     expect(into("completed").sort()).toEqual(["executing", "in_doubt"].sort());
     expect(into("in_doubt")).toEqual(["executing"]);
@@ -70,6 +63,6 @@ describe("the life of an action", () => {
       }
     }
     expect([...reached].sort()).toEqual([...actionStates].sort());
-    expect(actionStates.filter(isSettled).sort()).toEqual([...final, "failed"].sort());
+    expect(actionStates.filter(isSettled).sort()).toEqual([...final, "failed", "quarantined"].sort());
   });
 });

@@ -7,6 +7,9 @@
  * X4 a held action runs only with a granted, unexpired approval of its exact digest, consumed in the commit that
  *    starts it, and only if the policy still says so.
  * X5 every decision and every outcome has a receipt in the commit that records it.
+ * X7 an action is called off before it is sent or not at all: cancelling, voting and starting have one outcome.
+ * X8 what is quarantined is released or rejected by somebody whose action it is not, and only as policy says now.
+ * X9 nobody acts in the name of another without a right to it, and a proposal weakens nothing that the catalogue says.
  */
 export const actionStates = [
   "proposed",
@@ -63,7 +66,14 @@ export const actionTransitions: Record<ActionState, Record<ActionEvent, ActionSt
     start: "executing",
   },
   denied: none,
-  quarantined: none,
+  quarantined: {
+    ...none,
+    deny: "denied",
+    hold: "pending_approval",
+    start: "executing",
+    reject: "rejected",
+    cancel: "cancelled",
+  },
   pending_approval: {
     ...none,
     deny: "denied",
@@ -91,6 +101,9 @@ export const isSettled = (state: ActionState): boolean =>
   state !== "executing" &&
   state !== "in_doubt";
 
+/** States out of which an action can be called off. */
+export const cancellable = actionStates.filter((state) => actionTransitions[state].cancel !== null);
+
 export interface ActionError {
   readonly code: string;
   readonly message: string;
@@ -110,4 +123,6 @@ export interface ActionBinding {
   readonly principal: string;
   readonly chain: readonly string[];
   readonly env: string;
+  /** Those that the proposal named besides the tool's own. */
+  readonly data_types?: readonly string[];
 }

@@ -1,25 +1,20 @@
 /** Proposing, performing and settling: the hot path of an action. */
-import type { Approvals, Requested } from "#act/approvals";
+import type { Approvals } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
 import type { Connectors, OperationOutcome } from "#act/connectors";
-import type { Decision, Policy, ShadowVerdict } from "#act/policy";
-import type { Caller } from "#platform/access";
+import type { Decision, Policy } from "#act/policy";
 import { type CommitResult, type Database, WriteSet } from "#platform/db";
-import { type Clock, type Fault, formatId, newId } from "#platform/kernel";
+import { type Clock, type Fault, newId } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Vault } from "#platform/vault";
-import { type Receipts, subjectOf } from "#sign/receipts";
-import { sealAsked } from "./asked.ts";
+import type { Receipts } from "#sign/receipts";
+import { toBytes, toRow } from "./action-row.ts";
 import type { ActionState } from "./domain.ts";
-import {
-  chainIds,
-  decideFor,
-  notAllowed,
-  type Proposal,
-  type Resolved,
-  resolveProposal,
-} from "./proposal.ts";
+import { hold, unasked } from "./hold.ts";
+import { keptOf } from "./outcome.ts";
+import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
+import { sealFor } from "./sealing.ts";
 import * as store from "./store.ts";
 import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";
 
@@ -39,6 +34,10 @@ export interface ExecutionDeps {
   readonly workerId: string;
   /** An action of this tool reached the state. */
   readonly onState: (tool: string, state: ActionState) => void;
+  /** The action has an outcome, durably. */
+  readonly onOutcome: (actionId: string) => void;
+  /** Largest output that is kept of an action which is no step of a run. */
+  readonly maxOutputBytes: number;
   /** A named point at which tests kill the process. */
   readonly fault: Fault;
 }
@@ -63,7 +62,12 @@ export type Proposed =
       readonly message: string;
     }
   /** The reservation key names an action that exists; nothing was written. */
-  | { readonly kind: "existing"; readonly action: store.StoredAction; readonly resolved: Resolved }
+  | {
+      readonly kind: "existing";
+      readonly action: store.StoredAction;
+      readonly fingerprint: Uint8Array | null;
+      readonly resolved: Resolved;
+    }
   /** A guard of the caller's writes did not hold; nothing was written. */
   | { readonly kind: "lost"; readonly fence: string };
 
@@ -107,15 +111,18 @@ async function recordProposal(
   const approvalId = held && "id" in held ? held.id : null;
   const state = stateFor[decision.effect];
   if (decision !== asked) deps.policy.withdraw(p.caller.tenantId, actionId);
-  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId, asked });
-  set.add(store.insertAction, row);
-  const { reservation } = p;
-  if (reservation) {
-    const { tenantId } = p.caller;
-    set.add(store.reserveAction, { tenant_id: tenantId, reservation, action_id: actionId });
-  }
   const recorded = recordedOf(p, resolved, actionId, 1);
-  await addDecision(deps.receipts, set, recorded, decision, resolved.input);
+  const receiptId = await addDecision(deps.receipts, set, recorded, decision, resolved.input);
+  const row = await toRow(deps, p, resolved, decision, { actionId, state, approvalId, receiptId, asked });
+  set.add(store.insertAction, row);
+  if (p.reservation) {
+    set.add(store.reserveAction, {
+      tenant_id: p.caller.tenantId,
+      reservation: p.reservation,
+      action_id: actionId,
+      fingerprint: p.fingerprint ?? null,
+    });
+  }
   tellDecision(deps.events, set, recorded, decision, resolved.connection.risk);
   set.onCommit(() => deps.onState(resolved.shape.tool, state));
   deps.fault("actions.before-propose");
@@ -149,128 +156,11 @@ async function refused(
 ): Promise<Proposed> {
   const { reservation } = p;
   if (fence !== store.reserveAction.name || !reservation) return { kind: "lost", fence };
-  const action = await deps.db.read(p.caller.tenantId, (db) =>
+  const found = await deps.db.read(p.caller.tenantId, (db) =>
     store.findReserved(db, p.caller.tenantId, reservation),
   );
-  return action ? { kind: "existing", action, resolved } : { kind: "lost", fence };
+  return found ? { kind: "existing", ...found, resolved } : { kind: "lost", fence };
 }
-
-async function toRow(
-  deps: ExecutionDeps,
-  p: Proposal,
-  r: Resolved,
-  d: Decision,
-  made: { actionId: string; state: ActionState; approvalId: string | null; asked: Decision },
-): Promise<store.ActionRow> {
-  const { tenantId } = p.caller;
-  const denied = made.state === "denied" || made.state === "quarantined";
-  return {
-    tenant_id: tenantId,
-    id: made.actionId,
-    state: made.state,
-    connection: r.connection.name,
-    operation: p.operation,
-    tool: r.shape.tool,
-    verb: r.shape.verb,
-    target: r.shape.target,
-    environment: r.connection.environment,
-    digest: r.digest,
-    facts: JSON.stringify(r.shape.facts),
-    input: await sealFor(deps, p.caller, `action.input:${made.actionId}`, toBytes(r.input)),
-    principal_id: p.caller.principalId,
-    run_id: p.origin?.runId ?? null,
-    step: p.origin?.step ?? null,
-    reservation: p.reservation,
-    effect_key: p.effectKey,
-    idempotent: r.shape.idempotent,
-    timeout_ms: p.timeoutMs,
-    executor: made.state === "executing" ? deps.workerId : null,
-    approval_id: made.approvalId,
-    decision: JSON.stringify(decisionOf(d)),
-    asked: await sealAsked(deps.vault, made.actionId, made.asked),
-    error: denied ? JSON.stringify({ code: refusalCode(made.state, d), message: d.message }) : null,
-    at: deps.clock.now().getTime(),
-  };
-}
-
-const refusalCode = (state: ActionState, { reasons }: Decision): string =>
-  reasons.includes(notAllowed) ? "TOOL_NOT_ALLOWED" : `ACTION_${state.toUpperCase()}`;
-
-export const decisionOf = (d: Decision): store.StoredAction["decision"] & { policy: string | null } => ({
-  effect: d.effect,
-  reasons: d.reasons,
-  message: d.message,
-  policy: d.policy.version,
-  ...(d.shadow ? { shadow: shadowOf(d.shadow) } : {}),
-});
-
-const shadowOf = ({ policyId, version, effect, reasons, errors, differs }: ShadowVerdict) => ({
-  policyId: formatId("policy", policyId),
-  version,
-  effect,
-  reasons,
-  differs,
-  ...(errors.length > 0 ? { errors } : {}),
-});
-
-/** Under the key of the person for whom the action is, so that it can be erased with them. */
-export async function sealFor(
-  deps: Pick<ExecutionDeps, "vault">,
-  caller: Caller,
-  purpose: string,
-  plain: Uint8Array,
-): Promise<Uint8Array> {
-  const person = subjectOf({ id: caller.principalId, ownerId: caller.ownerId });
-  const sealer = await deps.vault.subjectSealer(caller.tenantId, [person]);
-  return sealer.seal(purpose, plain);
-}
-
-export const toBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value ?? null));
-
-function hold(
-  deps: ExecutionDeps,
-  set: WriteSet,
-  p: Proposal,
-  r: Resolved,
-  d: Decision,
-  actionId: string,
-): Promise<Requested> {
-  const { approval } = d;
-  const chain = chainIds(p.caller);
-  return deps.approvals.request(set, {
-    tenantId: p.caller.tenantId,
-    actionId,
-    actionDigest: r.digest,
-    requirements: approval?.requirements ?? [],
-    workflows: approval?.workflows ?? [],
-    stepUp: approval?.stepUp ?? null,
-    breakGlass: approval?.breakGlass ?? false,
-    requesterId: p.caller.principalId,
-    excluded: chain,
-    subject: {
-      tool: r.shape.tool,
-      target: r.shape.target,
-      environment: r.connection.environment,
-      risk: r.shape.risk,
-      facts: r.shape.facts,
-      runId: p.origin?.runId ?? null,
-      step: p.origin?.step ?? null,
-      rules: d.reasons,
-      chain,
-    },
-    reason: d.message,
-    ttlMs: approval?.ttlMs ?? 3_600_000,
-  });
-}
-
-/** People are not asked, so nobody can lift what holds the action: it is denied. */
-const unasked = (d: Decision, why: { readonly refused: string; readonly guard: string }): Decision => ({
-  ...d,
-  effect: "deny",
-  approval: null,
-  reasons: [...d.reasons, why.guard],
-  message: why.refused,
-});
 
 export interface Performed {
   readonly outcome: OperationOutcome;
@@ -304,6 +194,7 @@ export async function perform(
     outcome = { status: "failed", error: toError(error), retryable: false };
   }
   deps.fault("actions.after-perform");
+  outcome = keptOf(outcome, resolved.standing.redact, recorded.runId === null ? deps.maxOutputBytes : null);
   return { outcome, ms: performance.now() - started };
 }
 
@@ -328,6 +219,9 @@ export async function settle(
   const { outcome } = done;
   const state = endStates[outcome.status];
   const purpose = `action.output:${recorded.actionId}`;
+  const receiptId = done.spared
+    ? await addEnd(deps.receipts, into, recorded, "not_executed", "OUTPUT_CACHED")
+    : await addOutcome(deps.receipts, into, recorded, outcome, done.ms);
   const end: store.EndRow = {
     tenant_id: recorded.tenantId,
     id: recorded.actionId,
@@ -336,16 +230,18 @@ export async function settle(
     state,
     output:
       outcome.status === "completed"
-        ? await sealFor(deps, recorded.caller, purpose, toBytes(outcome.output))
+        ? await sealFor(deps.vault, recorded.caller, purpose, toBytes(outcome.output))
         : null,
     error: outcome.status === "completed" ? null : JSON.stringify(outcome.error),
     http: ("http" in outcome ? outcome.http : null) ?? null,
+    receipt_id: receiptId,
     at: deps.clock.now().getTime(),
   };
   into.add(store.endAction, end);
-  if (done.spared) await addEnd(deps.receipts, into, recorded, "not_executed", "OUTPUT_CACHED");
-  else await addOutcome(deps.receipts, into, recorded, outcome, done.ms);
   tellOutcome(deps.events, into, recorded, outcome, action.resolved.connection.risk);
-  into.onCommit(() => deps.onState(recorded.tool, state));
+  into.onCommit(() => {
+    deps.onState(recorded.tool, state);
+    deps.onOutcome(recorded.actionId);
+  });
   return end;
 }

@@ -16,13 +16,17 @@ export {
   listAsked,
   listDifferences,
 } from "./history.ts";
+export type { ActionFilter, ActionList } from "./listing-store.ts";
 export { type Proposal, requestFor, resolveProposal } from "./proposal.ts";
 export { type ActionRetirement, retireActions } from "./retention.ts";
 export {
+  type ActionDetail,
   type Actions,
   type ActionsDeps,
-  type ActionView,
+  type ApprovalProgress,
   createActions,
-  type Submission,
 } from "./service.ts";
-export { type ActionFilter, findAskedAction } from "./store.ts";
+export { findAskedAction } from "./store.ts";
+export type { Submission } from "./submit.ts";
+export type { TimelineEntry, TimelineEvent } from "./timeline.ts";
+export { type ActionSummary, type ActionView, etagOf } from "./views.ts";

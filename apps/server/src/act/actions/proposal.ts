@@ -5,15 +5,24 @@ import type { ActionShape, Connection, Connectors, Operation } from "#act/connec
 import type { Decision, DecisionRequest, Policy } from "#act/policy";
 import type { Caller } from "#platform/access";
 import { digestOf, type ErrorCode, formatId, OarsError } from "#platform/kernel";
+import { type Behalf, chainOf, ownBehalf } from "./behalf.ts";
+import { type Declared, withDeclared } from "./declared.ts";
 import type { ActionBinding } from "./domain.ts";
 
 export interface Proposal {
+  /** Who acts. */
   readonly caller: Caller;
+  /** For whom, and who sent it; absent: the caller for itself or for its owner. */
+  readonly behalf?: Behalf;
+  /** What the request says of itself. */
+  readonly declared?: Declared | undefined;
   readonly connection: string;
   readonly operation: string;
   readonly input: Record<string, unknown>;
   /** 32 bytes: proposals with the same key are one action. Null: every proposal is a new one. */
   readonly reservation: Uint8Array | null;
+  /** Digest of the request, by which a repetition is told from another request under the same key. */
+  readonly fingerprint?: Uint8Array | undefined;
   /** Sent with the effect in every attempt, where the other side takes such a key. */
   readonly effectKey: string;
   readonly origin: {
@@ -62,7 +71,8 @@ export async function resolveProposal({ connectors, catalogue }: Registers, p: P
   const described = operation.describe(connection, parsed.data);
   const standing = await catalogue.standing(connection, operation);
   const { risk, dataTypes } = standing;
-  const shape = { ...described, verb: standing.verb ?? described.verb, risk, dataTypes };
+  const known = { ...described, verb: standing.verb ?? described.verb, risk, dataTypes };
+  const shape = withDeclared(known, connection, p.declared);
   const digest = digestOf(bindingOf(p, connection, shape, parsed.data));
   return { connection, operation, input: parsed.data, shape, standing, digest };
 }
@@ -81,8 +91,9 @@ function bindingOf(p: Proposal, connection: Connection, shape: ActionShape, args
     target: shape.target,
     args,
     principal: formatId("principal", p.caller.principalId),
-    chain: chainOf(p.caller),
+    chain: chainOf(p.caller, behalfOf(p)),
     env: connection.environment,
+    ...(p.declared?.dataTypes ? { data_types: [...p.declared.dataTypes].sort() } : {}),
   };
 }
 
@@ -98,11 +109,14 @@ function definitionDigest(connection: Connection): string {
   return digest;
 }
 
-/** From who is answerable to who acts. */
-export const chainIds = (caller: Caller): string[] =>
-  [caller.ownerId, caller.principalId].filter((id) => id !== null);
+export const behalfOf = (p: Proposal): Behalf => p.behalf ?? ownBehalf;
 
-export const chainOf = (caller: Caller): string[] => chainIds(caller).map((id) => formatId("principal", id));
+/** The person at the beginning of the chain of delegation, and how many links lead from there to who acts. */
+function delegationOf(p: Proposal): { readonly userId: string | null; readonly depth: number } {
+  const { userId } = behalfOf(p);
+  const links = chainOf(p.caller, behalfOf(p)).length;
+  return { userId: userId ?? p.caller.ownerId, depth: links - 1 };
+}
 
 export interface Approvers {
   readonly count: number;
@@ -142,7 +156,7 @@ export const requestFor = (p: Proposal, r: Resolved, approvals: Approvers, now: 
     roles: p.caller.roles,
     ownerId: p.caller.ownerId,
   },
-  delegation: { userId: p.caller.ownerId, depth: p.caller.ownerId === null ? 0 : 1 },
+  delegation: delegationOf(p),
   tool: {
     name: r.shape.tool,
     connector: r.connection.connector,

@@ -5,7 +5,8 @@ import type { Decision, ShadowVerdict } from "#act/policy";
 import type { Caller } from "#platform/access";
 import type { Tx, WriteSet } from "#platform/db";
 import type { ReceiptDraft, Receipts } from "#sign/receipts";
-import { chainOf, type Proposal, type Resolved } from "./proposal.ts";
+import { type Behalf, chainOf, ownBehalf } from "./behalf.ts";
+import { behalfOf, type Proposal, type Resolved } from "./proposal.ts";
 import type { StoredAction } from "./store.ts";
 
 /** What both receipts say of the action itself. */
@@ -13,6 +14,7 @@ export interface Recorded {
   readonly tenantId: string;
   readonly actionId: string;
   readonly caller: Caller;
+  readonly behalf: Behalf;
   readonly runId: string | null;
   readonly step: string | null;
   readonly flow?: { readonly name: string; readonly version: string; readonly hash: string };
@@ -29,6 +31,7 @@ export const recordedOf = (p: Proposal, r: Resolved, actionId: string, attempt: 
   tenantId: p.caller.tenantId,
   actionId,
   caller: p.caller,
+  behalf: behalfOf(p),
   runId: p.origin?.runId ?? null,
   step: p.origin?.step ?? null,
   ...(p.origin?.flow ? { flow: p.origin.flow } : {}),
@@ -45,6 +48,7 @@ export const recordedAction = (a: StoredAction, caller: Caller): Recorded => ({
   tenantId: a.tenantId,
   actionId: a.id,
   caller,
+  behalf: caller.principalId === a.principalId ? a : ownBehalf,
   runId: a.runId,
   step: a.step,
   server: a.connection,
@@ -74,8 +78,8 @@ const about = (r: Recorded): Omit<ReceiptDraft, "type"> => ({
   principal: {
     id: r.caller.principalId,
     kind: r.caller.principalKind,
-    ownerId: r.caller.ownerId,
-    chain: chainOf(r.caller),
+    ownerId: r.behalf.userId ?? r.caller.ownerId,
+    chain: chainOf(r.caller, r.behalf),
     auth: { method: r.caller.credential.kind },
   },
 });
@@ -86,9 +90,10 @@ export async function addDecision(
   r: Recorded,
   d: Decision,
   input?: unknown,
-): Promise<void> {
+  by?: Operated,
+): Promise<string> {
   const stopped = d.effect === "deny" || d.effect === "quarantine";
-  await receipts.add(into, {
+  const { receiptId } = await receipts.add(into, {
     ...about(r),
     type: "action.decision",
     decision: {
@@ -109,8 +114,10 @@ export async function addDecision(
     ...(stopped ? { outcome: { status: "not_executed", attempt: r.attempt } } : {}),
     evidence: { declared: ["action.target"], observed: ["decision"] },
     ...(input === undefined ? {} : { disclose: { args: input } }),
+    ...operation(by),
   });
   if (d.shadow) await receipts.add(into, shadowDecision(r, d, d.shadow));
+  return receiptId;
 }
 
 /** What the candidate said, as a receipt of its own: `mode` says that it decided nothing. */
@@ -142,9 +149,9 @@ export async function addOutcome(
   r: Recorded,
   outcome: OperationOutcome,
   latencyMs: number | null,
-): Promise<void> {
+): Promise<string> {
   const http = "http" in outcome ? outcome.http : undefined;
-  await receipts.add(into, {
+  const { receiptId } = await receipts.add(into, {
     ...about(r),
     type: "execution.finished",
     outcome: {
@@ -157,6 +164,7 @@ export async function addOutcome(
     evidence: { observed: ["outcome.status", "outcome.latency_ms"], upstream_reported: ["outcome.http"] },
     ...(outcome.status === "completed" ? { disclose: { result: outcome.output } } : {}),
   });
+  return receiptId;
 }
 
 export async function addEnd(
@@ -166,11 +174,29 @@ export async function addEnd(
   status: "cancelled" | "not_executed",
   code: string,
   within?: Tx,
-): Promise<void> {
+  by?: Operated,
+): Promise<string> {
   const draft = {
     ...about(r),
     type: "execution.finished",
     outcome: { status, code, attempt: r.attempt },
+    ...operation(by),
   } as const;
-  await receipts.add(into, draft, within);
+  return (await receipts.add(into, draft, within)).receiptId;
 }
+
+/** What a person did to an action; the receipt's principal is that person. */
+export interface Operated {
+  readonly command: "action.cancel" | "action.release" | "action.reject" | "action.resolve";
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string | null;
+}
+
+const operation = (by: Operated | undefined) =>
+  by === undefined
+    ? {}
+    : {
+        operation: { command: by.command, from: by.from, to: by.to },
+        ...(by.reason === null ? {} : { disclose: { reason: by.reason } }),
+      };

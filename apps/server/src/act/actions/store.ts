@@ -1,5 +1,6 @@
 import { type Db, defineWrite, nothing, type Sql, sql, type Tx } from "#platform/db";
 import { dayBefore } from "#platform/kernel";
+import type { Declared } from "./declared.ts";
 import type { ActionError, ActionState } from "./domain.ts";
 
 export interface ActionRow {
@@ -28,18 +29,27 @@ export interface ActionRow {
   /** What the policy was asked, sealed; null when it was not asked. */
   asked: Uint8Array | null;
   error: string | null;
+  user_id: string | null;
+  submitter_id: string | null;
+  declared: string | null;
+  receipt_id: string;
   /** Milliseconds since 1970, by this process's clock, so that the answer needs no look at the row. */
   at: number;
 }
 
 /** [X2] Refused when an action with the same reservation key exists: of concurrent duplicates one is inserted. */
-export const reserveAction = defineWrite<{ tenant_id: string; reservation: Uint8Array; action_id: string }>({
+export const reserveAction = defineWrite<{
+  tenant_id: string;
+  reservation: Uint8Array;
+  action_id: string;
+  fingerprint: Uint8Array | null;
+}>({
   name: "actions.reserveAction",
   order: 39,
   guard: true,
-  columns: { tenant_id: "uuid", reservation: "bytea", action_id: "uuid" },
-  text: `/* actions.reserveAction */ insert into action_reservation (tenant_id, reservation, action_id)
-    select b.tenant_id, b.reservation, b.action_id from batch b on conflict do nothing returning 1`,
+  columns: { tenant_id: "uuid", reservation: "bytea", action_id: "uuid", fingerprint: "bytea" },
+  text: `/* actions.reserveAction */ insert into action_reservation (tenant_id, reservation, action_id, fingerprint)
+    select b.tenant_id, b.reservation, b.action_id, b.fingerprint from batch b on conflict do nothing returning 1`,
 });
 
 /** An action with a reservation is inserted together with it: see `reserveAction`. */
@@ -71,14 +81,18 @@ export const insertAction = defineWrite<ActionRow>({
     decision: "jsonb",
     asked: "bytea",
     error: "jsonb",
+    user_id: "uuid",
+    submitter_id: "uuid",
+    declared: "jsonb",
+    receipt_id: "uuid",
     at: "float8",
   },
   text: `/* actions.insertAction */ insert into action (tenant_id, id, state, connection, operation, tool, verb, target, environment, digest,
       facts, input, principal_id, run_id, step, reservation, effect_key, idempotent, timeout_ms, executor, approval_id, decision,
-      asked, error, created_at, started_at, ended_at)
+      asked, error, user_id, submitter_id, declared, receipt_id, created_at, started_at, ended_at)
     select b.tenant_id, b.id, b.state, b.connection, b.operation, b.tool, b.verb, b.target, b.environment, b.digest, b.facts, b.input,
       b.principal_id, b.run_id, b.step, b.reservation, b.effect_key, b.idempotent, b.timeout_ms, b.executor, b.approval_id,
-      b.decision, b.asked, b.error, to_timestamp(b.at / 1000), case when b.state = 'executing' then to_timestamp(b.at / 1000) end,
+      b.decision, b.asked, b.error, b.user_id, b.submitter_id, b.declared, b.receipt_id, to_timestamp(b.at / 1000), case when b.state = 'executing' then to_timestamp(b.at / 1000) end,
       case when b.state in ('denied', 'quarantined') then to_timestamp(b.at / 1000) end
     from batch b`,
 });
@@ -92,6 +106,7 @@ export const startAction = defineWrite<{
   next_attempt: number;
   executor: string;
   decision: string;
+  receipt_id: string;
 }>({
   name: "actions.startAction",
   order: 40,
@@ -104,9 +119,10 @@ export const startAction = defineWrite<{
     next_attempt: "int4",
     executor: "uuid",
     decision: "jsonb",
+    receipt_id: "uuid",
   },
   text: `/* actions.startAction */ update action a set state = 'executing', executor = b.executor, attempt = b.next_attempt,
-      decision = b.decision, error = null, started_at = now(), ended_at = null
+      decision = b.decision, receipt_id = b.receipt_id, error = null, started_at = now(), ended_at = null
     from batch b where a.tenant_id = b.tenant_id and a.id = b.id and a.state = b.from_state and a.attempt = b.attempt returning 1`,
 });
 
@@ -129,8 +145,26 @@ export interface EndRow {
   output: Uint8Array | null;
   error: string | null;
   http: number | null;
+  receipt_id: string;
   at: number;
 }
+
+/** Holds what was quarantined for an approval: refused when it is not quarantined any more. */
+export const holdAction = defineWrite<{
+  tenant_id: string;
+  id: string;
+  approval_id: string;
+  decision: string;
+  receipt_id: string;
+}>({
+  name: "actions.holdAction",
+  order: 40,
+  guard: true,
+  columns: { tenant_id: "uuid", id: "uuid", approval_id: "uuid", decision: "jsonb", receipt_id: "uuid" },
+  text: `/* actions.holdAction */ update action a set state = 'pending_approval', approval_id = b.approval_id,
+      decision = b.decision, receipt_id = b.receipt_id, error = null, ended_at = null
+    from batch b where a.tenant_id = b.tenant_id and a.id = b.id and a.state = 'quarantined' returning 1`,
+});
 
 /** Ends an action: refused when it is in another state or another process executes it now. */
 export const endAction = defineWrite<EndRow>({
@@ -146,9 +180,11 @@ export const endAction = defineWrite<EndRow>({
     output: "bytea",
     error: "jsonb",
     http: "int4",
+    receipt_id: "uuid",
     at: "float8",
   },
-  text: `/* actions.endAction */ update action a set state = b.state, output = b.output, error = b.error, http = b.http, ended_at = to_timestamp(b.at / 1000)
+  text: `/* actions.endAction */ update action a set state = b.state, output = b.output, error = b.error, http = b.http, receipt_id = b.receipt_id,
+      ended_at = to_timestamp(b.at / 1000)
     from batch b where a.tenant_id = b.tenant_id and a.id = b.id and a.state = b.from_state
       and a.executor is not distinct from b.executor returning 1`,
 });
@@ -182,6 +218,8 @@ export interface StoredAction {
     readonly effect: string;
     readonly reasons: readonly string[];
     readonly message: string;
+    /** Version of the policy. */
+    readonly policy?: string | null;
     /** What the candidate beside the policy in force said. */
     readonly shadow?: {
       readonly policyId: string;
@@ -192,6 +230,10 @@ export interface StoredAction {
       readonly errors?: readonly string[];
     };
   };
+  readonly userId: string | null;
+  readonly submitterId: string | null;
+  readonly declared: Declared | null;
+  readonly receiptId: string | null;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
@@ -200,11 +242,19 @@ export interface StoredAction {
 const columns = sql`a.tenant_id as "tenantId", a.id, a.state, a.connection, a.operation, a.tool, a.verb, a.target, a.environment,
   a.digest, a.facts, a.input, a.output, a.error, a.http, a.principal_id as "principalId", a.run_id as "runId", a.step,
   a.effect_key as "effectKey", a.idempotent, a.timeout_ms as "timeoutMs", a.attempt, a.executor, a.approval_id as "approvalId",
-  a.decision, a.created_at as "createdAt", a.started_at as "startedAt", a.ended_at as "endedAt"`;
+  a.decision, a.user_id as "userId", a.submitter_id as "submitterId", a.declared, a.receipt_id as "receiptId",
+  a.created_at as "createdAt", a.started_at as "startedAt", a.ended_at as "endedAt"`;
 
 export async function findAction(db: Db, tenantId: string, id: string): Promise<StoredAction | undefined> {
   const rows = await db.query<StoredAction>(sql`/* actions.find */
     select ${columns} from action a where a.tenant_id = ${tenantId} and a.id = ${id}`);
+  return rows[0];
+}
+
+/** The row stays as it is until the transaction ends. */
+export async function lockAction(tx: Tx, tenantId: string, id: string): Promise<StoredAction | undefined> {
+  const rows = await tx.query<StoredAction>(sql`/* actions.lock */
+    select ${columns} from action a where a.tenant_id = ${tenantId} and a.id = ${id} for update of a`);
   return rows[0];
 }
 
@@ -225,29 +275,25 @@ export async function findReserved(
   db: Db,
   tenantId: string,
   reservation: Uint8Array,
-): Promise<StoredAction | undefined> {
-  const [reserved] = await db.query<{ id: string }>(sql`/* actions.findReserved */
-    select action_id as id from action_reservation where tenant_id = ${tenantId} and reservation = ${reservation}`);
-  return reserved && findAction(db, tenantId, reserved.id);
+): Promise<Reserved | undefined> {
+  const [reserved] = await db.query<{
+    id: string;
+    fingerprint: Uint8Array | null;
+  }>(sql`/* actions.findReserved */
+    select action_id as id, fingerprint from action_reservation
+    where tenant_id = ${tenantId} and reservation = ${reservation}`);
+  const action = reserved && (await findAction(db, tenantId, reserved.id));
+  return action && { action, fingerprint: reserved.fingerprint };
 }
 
-export interface ActionFilter {
-  readonly state?: ActionState | undefined;
-  readonly runId?: string | undefined;
-  readonly tool?: string | undefined;
-  readonly before?: string | undefined;
-  readonly limit: number;
+/** The action that a reservation key names, and the digest of the request that made it. */
+export interface Reserved {
+  readonly action: StoredAction;
+  readonly fingerprint: Uint8Array | null;
 }
 
 /** Actions of a run are younger than it; the day before says which months need not be looked at. */
 const ofRun = (runId: string): Sql => sql`and a.run_id = ${runId} and a.id >= ${dayBefore(runId)}`;
-
-export const listActions = (db: Db, tenantId: string, f: ActionFilter): Promise<StoredAction[]> =>
-  db.query<StoredAction>(sql`/* actions.list */
-    select ${columns} from action a where a.tenant_id = ${tenantId}
-      ${f.state ? sql`and a.state = ${f.state}` : nothing} ${f.runId ? ofRun(f.runId) : nothing}
-      ${f.tool ? sql`and a.tool = ${f.tool}` : nothing} ${f.before ? sql`and a.id < ${f.before}` : nothing}
-    order by a.id desc limit ${f.limit}`);
 
 export interface LeftAction {
   readonly tenantId: string;

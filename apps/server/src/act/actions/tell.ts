@@ -92,3 +92,14 @@ export function tellOutcome(
     grave === "critical" ? "critical" : type === "action.in_doubt" ? "high" : "medium";
   void events.record(into, { ...told(r, type), severity, details: failure });
 }
+
+/** Adds what a person did to an action. */
+export function tellOperated(
+  events: ActionEvents | undefined,
+  into: WriteSet,
+  r: Recorded,
+  type: "action.cancelled" | "action.resolved",
+  details: Record<string, Json>,
+): void {
+  void events?.record(into, { ...told(r, type), details: { ...detailsOf(r, null), ...details } });
+}

@@ -13,7 +13,7 @@ import {
 } from "@oars/contract";
 import { z } from "zod";
 import type { Erasure, Hold, NewHold } from "#operate/privacy";
-import { toAction } from "./action-routes.ts";
+import { toAction } from "./action-view.ts";
 import { afterId, cursorOf } from "./page.ts";
 import { toReceipt } from "./receipt-view.ts";
 import { route, type ServiceRoute } from "./services.ts";

@@ -1,4 +1,5 @@
 import { accessRoutes } from "./access-routes.ts";
+import { actionCommandRoutes } from "./action-command-routes.ts";
 import { actionRoutes } from "./action-routes.ts";
 import { approvalAdminRoutes } from "./approval-admin-routes.ts";
 import { approvalRoutes } from "./approval-routes.ts";
@@ -49,6 +50,7 @@ export const routes: readonly ServiceRoute[] = [
   ...runCommandRoutes,
   ...gateRoutes,
   ...actionRoutes,
+  ...actionCommandRoutes,
   ...approvalRoutes,
   ...approvalTalkRoutes,
   ...approvalAdminRoutes,

@@ -76,7 +76,10 @@ export interface Services {
   >;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;
-  readonly actions: Pick<Actions, "submit" | "find" | "list" | "resolve">;
+  readonly actions: Pick<
+    Actions,
+    "submit" | "find" | "search" | "progress" | "cancel" | "release" | "reject" | "resolve"
+  >;
   readonly approvals: Omit<
     Approvals,
     "request" | "consume" | "load" | "cancelFor" | "expire" | "expireDue" | "escalateDue" | "nextTimer"

@@ -23,6 +23,24 @@ export function waitOf(request: FastifyRequest, reply: FastifyReply, isSync: boo
   return seconds * 1000;
 }
 
+/**
+ * How long to wait for an outcome, in milliseconds; 0 with `respond-async`; undefined: nothing was said. Says what was
+ * taken of it.
+ */
+export function preferenceOf(request: FastifyRequest, reply: FastifyReply): number | undefined {
+  const { prefer } = request.headers;
+  if (prefer === undefined) return undefined;
+  const asked = preferredWait(prefer);
+  if (asked !== undefined) {
+    const seconds = Math.min(asked, longestWaitSeconds);
+    reply.header("preference-applied", `wait=${seconds}`);
+    return seconds * 1000;
+  }
+  if (!/(?:^|[,;])\s*respond-async\s*(?:[,;]|$)/i.test([prefer].flat().join(","))) return undefined;
+  reply.header("preference-applied", "respond-async");
+  return 0;
+}
+
 function preferredWait(header: string | string[] | undefined): number | undefined {
   if (header === undefined) return undefined;
   const given = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:[,;]|$)/i.exec([header].flat().join(","))?.[1];

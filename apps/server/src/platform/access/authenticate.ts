@@ -3,18 +3,19 @@
  * process may still accept a key that was revoked here; this process forgets it at once.
  */
 import type { Database } from "#platform/db";
-import { type Clock, OarsError } from "#platform/kernel";
+import { type Clock, OarsError, parseId } from "#platform/kernel";
 import { isKeyOf, looksLikeApiKey, prefixOf } from "./api-key.ts";
 import { type Caller, toCaller, toTenantId } from "./domain.ts";
 import { createRecent } from "./recent.ts";
 import type { Sessions } from "./sessions.ts";
-import { findIdentity, touchKey } from "./store.ts";
+import { findIdentity, findPrincipalIdByName, touchKey } from "./store.ts";
 import { findLiveKey } from "./system-store.ts";
 
 export interface Authenticator {
   authenticate(authorization: string | undefined, tenantHeader?: string): Promise<Caller>;
   callerFor(tenantId: string, principalId: string): Promise<Caller>;
   whoIs(tenantId: string, principalId: string): Promise<Caller>;
+  principalNamed(tenantId: string, text: string): Promise<Caller | undefined>;
   /** Forgets what is remembered of a principal. */
   forget(tenantId: string, principalId: string): void;
   /** Resolves when the notes of last use that are under way are written. */
@@ -107,6 +108,13 @@ export function createAuthenticator(deps: { db: Database; sessions: Sessions; cl
       const found = await principal(tenantId, principalId, null);
       if (!found) throw new OarsError("PRINCIPAL_NOT_FOUND");
       return found.caller;
+    },
+    principalNamed: async (tenantId, text) => {
+      const id =
+        parseId("principal", text) ??
+        (await db.read(tenantId, (tenantDb) => findPrincipalIdByName(tenantDb, tenantId, text)));
+      const found = id === undefined ? undefined : await principal(tenantId, id, null);
+      return found?.active ? found.caller : undefined;
     },
     forget: (tenantId, principalId) => {
       const hits = ({ caller }: { caller: Caller }): boolean =>

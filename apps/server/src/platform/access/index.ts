@@ -60,6 +60,8 @@ export interface Access extends AccessService {
   callerFor: Authenticator["callerFor"];
   /** The principal for what is told of it, such as receipts: also when it is disabled and may not act. */
   whoIs: Authenticator["whoIs"];
+  /** The principal of that TypeID or name, as it may act now; undefined when there is none, or it is disabled. */
+  principalNamed: Authenticator["principalNamed"];
   /** Waits for what is still being written. */
   close(): Promise<void>;
 }
@@ -76,6 +78,7 @@ export function createAccess(deps: AccessDeps): Access {
     authenticate: authenticator.authenticate,
     callerFor: authenticator.callerFor,
     whoIs: authenticator.whoIs,
+    principalNamed: authenticator.principalNamed,
     close: authenticator.settle,
   };
 }

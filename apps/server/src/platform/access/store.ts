@@ -54,6 +54,16 @@ export const findPrincipalRow = (db: Db, tenantId: string, id: string): Promise<
   db.query(sql`/* access.find_principal */
     select ${principalColumns} from principal p where p.tenant_id = ${tenantId} and p.id = ${id}`);
 
+export async function findPrincipalIdByName(
+  db: Db,
+  tenantId: string,
+  name: string,
+): Promise<string | undefined> {
+  const [row] = await db.query<{ id: string }>(sql`/* access.find_principal_id */
+    select p.id from principal p where p.tenant_id = ${tenantId} and p.name = ${name}`);
+  return row?.id;
+}
+
 /** Locks the row until the end of the transaction. */
 export const lockPrincipal = (tx: Tx, tenantId: string, id: string): Promise<unknown[]> =>
   tx.query(sql`/* access.lock_principal */

@@ -59,6 +59,8 @@ export interface Config {
     readonly memoryShare: number;
     /** Starts that wait for their run's end at once. */
     readonly maxSyncAnswers: number;
+    /** Bytes of JSON. */
+    readonly maxOutputBytes: number;
   };
   /** Days after which what has ended is dropped; null: never. */
   readonly retention: {
@@ -300,6 +302,7 @@ function assemble(v: Values, warnings: readonly string[]): Config {
       ),
       memoryShare: v.OARS_MEMORY_LIMIT_SHARE,
       maxSyncAnswers: v.OARS_MAX_SYNC_ANSWERS,
+      maxOutputBytes: v.OARS_MAX_ACTION_OUTPUT,
     },
     retention: {
       runs: v.OARS_RETENTION_RUNS,

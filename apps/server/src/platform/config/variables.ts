@@ -177,7 +177,12 @@ export const variables = {
   OARS_MAX_SYNC_ANSWERS: always(read.whole(0, 100_000), "1000", {
     group: "Limits",
     description:
-      "Starts that may wait for the end of their run at once. Beyond it they are refused with 503.",
+      "Starts that may wait for the end of their run at once, and as many proposals for the outcome of their action. Beyond it they are refused with 503.",
+  }),
+  OARS_MAX_ACTION_OUTPUT: always(read.whole(1_024, 10_485_760), "1048576", {
+    group: "Limits",
+    description:
+      "Largest output, in bytes of JSON, that is kept of an action which is no step of a run. Of a larger one its size and beginning are kept.",
   }),
 
   OARS_STORE: always(read.oneOf("pglite", "postgres"), "pglite", {

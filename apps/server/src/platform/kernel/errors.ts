@@ -140,6 +140,7 @@ export const errorCatalogue = {
     "Connection {name} failed too often and is left alone; wait {seconds} s.",
   ),
   TOOL_NOT_FOUND: spec(404, "never", "There is no tool named {name}; list the tools to see their names."),
+  TOOL_UNREVIEWED: spec(409, "never", "{tool} changed and nobody has reviewed it; review the tool first."),
   TOOL_NOT_ALLOWED: spec(403, "never", "{tool} is not among the tools that this tenant may use."),
   CONNECTOR_UNKNOWN: spec(422, "never", "There is no connector {connector}; choose one of {connectors}."),
 
@@ -168,6 +169,11 @@ export const errorCatalogue = {
   ),
   ACTION_INVALID: spec(422, "never", "The action is not valid; see `errors`."),
   ACTION_STATE: spec(409, "never", "The action is {state}; this needs it to be {needed}."),
+  ACTION_REQUESTER: spec(
+    403,
+    "never",
+    "Whose action it is cannot release or reject it; another person must.",
+  ),
 
   APPROVAL_NOT_FOUND: spec(404, "never", "There is no such approval."),
   APPROVAL_CLOSED: spec(409, "never", "The approval is {state} already."),
