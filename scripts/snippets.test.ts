@@ -21,6 +21,7 @@ const documents = [
   "docs/guides/first-flow.md",
   "docs/guides/policies.md",
   "docs/guides/verify.md",
+  "docs/guides/evidence.md",
   "docs/guides/operate.md",
   "docs/guides/operate-runs.md",
   "examples/sync-answer/README.md",

@@ -12,3 +12,4 @@ create table subject_key (
 );
 select oars_tenant_table('subject_key');
 revoke update on subject_key from oars_app, oars_system;
+grant update (sealed) on subject_key to oars_app, oars_system; -- when the tenant has a new data key

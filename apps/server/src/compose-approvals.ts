@@ -3,6 +3,7 @@ import { type ApprovalLinks, type Approvals, createApprovalLinks, createApproval
 import { createFactors, type Factors } from "#act/factors";
 import { createWorkflows, type Workflows } from "#act/workflows";
 import type { Database } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import type { Job, Outbox } from "#platform/jobs";
 import type { Clock } from "#platform/kernel";
 import type { Vault } from "#platform/vault";
@@ -21,17 +22,18 @@ export function composeApprovals(deps: {
   readonly receipts: Receipts;
   readonly outbox: Outbox;
   readonly clock: Clock;
+  readonly events: SecurityEvents;
   readonly publicUrl: string;
   /** The installation's key; the key of links is derived from it. */
   readonly secret: Uint8Array;
   /** The action with its input, which its approvers see. */
   readonly loadAction: (tenantId: string, id: string) => Promise<{ readonly input: unknown } | undefined>;
 }): ApprovalWing {
-  const { db, vault, receipts, outbox, clock, publicUrl, secret } = deps;
+  const { db, vault, receipts, outbox, events, clock, publicUrl, secret } = deps;
   const workflows = createWorkflows({ db, receipts });
   const factors = createFactors({ db, vault, receipts, publicUrl });
   const argumentsOf = deps.loadAction;
-  const approvals = createApprovals({ db, receipts, outbox, workflows, factors, argumentsOf });
+  const approvals = createApprovals({ db, receipts, outbox, events, workflows, factors, argumentsOf });
   const approvalLinks = createApprovalLinks({ secret, publicUrl, clock });
   return { workflows, factors, approvals, approvalLinks };
 }

@@ -40,11 +40,12 @@ import {
 import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
-import { createVault, type Vault } from "#platform/vault";
+import type { Vault } from "#platform/vault";
 import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
 import { composeOperate, type Operate } from "./compose-operate.ts";
 import { composePolicy, composeRehearsals } from "./compose-policy.ts";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
+import { openVault } from "./compose-vault.ts";
 import { retire } from "./retention.ts";
 
 export interface Rooms extends SignRooms, ApprovalWing, Operate {
@@ -108,7 +109,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = systemClock;
   const blobs = createBlobs({ db });
   const events = createSecurityEvents({ db, onError });
-  const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
+  const sealing = await openVault(db, config, keys, (error) => onError(error, "keys of the vault"));
+  const { vault } = sealing;
   const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
   const idempotency = createIdempotency({ db, vault });
   const outbox = createOutbox({
@@ -148,6 +150,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     vault,
     receipts,
     outbox,
+    events,
     clock,
     publicUrl: config.http.publicUrl,
     secret: keys.dataEncryption.reveal(),
@@ -228,7 +231,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onQueueWait: (kind, ms) => metrics.stepQueue.with(kind).observe(ms / 1000),
     onError,
   });
-  const operate = composeOperate({ config, db, vault, dialer, events, metrics, workerId, onError });
+  const operate = composeOperate({
+    config,
+    db,
+    vault,
+    dialer,
+    events,
+    metrics,
+    workerId,
+    ...approvalWing,
+    onError,
+  });
   const scheduling = createScheduling({
     db,
     assertTenant: (caller, tenantId) => access.findTenant({ ...caller, tenantId }),
@@ -264,6 +277,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(operate.delivery.onDeath);
   const rooms = {
     db,
+    vault,
     connectors,
     ...approvalWing,
     idempotency,
@@ -334,6 +348,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     scheduling,
     blobs,
     events,
+    alerts: operate.alerts,
     delivery: operate.delivery,
     dialer,
     pressure,
@@ -365,6 +380,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await sign.stop();
       await access.close();
       await events.close();
+      await vault.flushUses();
+      await sealing.close();
       await dialer.close();
       if (!options.db) await db.close();
     },
@@ -378,6 +395,7 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 type Background = Pick<
   Rooms,
   | "db"
+  | "vault"
   | "connectors"
   | "approvals"
   | "factors"
@@ -470,6 +488,7 @@ const installationJobs = (
  * tends the database that it alone has open.
  */
 const processWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
+  { name: "uses of secrets", everyMs: 10_000, work: () => rooms.vault.flushUses() },
   { name: "runs without an owner", everyMs: 10_000, work: () => rooms.engine.sweep() },
   ...(rooms.db.kind === "postgres"
     ? []

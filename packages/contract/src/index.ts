@@ -1,4 +1,5 @@
 export * from "./action.ts";
+export * from "./alert.ts";
 export * from "./approval.ts";
 export * from "./approval-workflow.ts";
 export * from "./connection.ts";

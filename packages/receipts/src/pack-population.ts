@@ -64,7 +64,8 @@ export function createPopulation(
       return void receipts.all.push(`leaf ${line.index}: ${firstFault(report.checks)}`);
     if (report.verdict === "undecidable") receipts.doubt = `leaf ${line.index}: ${firstFault(report.checks)}`;
     const { body } = report;
-    if (!body || report.tenantId !== manifest.tenantId) return;
+    if (!body) return;
+    if (body.iss !== manifest.issuer) receipts.all.push(`leaf ${line.index}: it is a receipt of ${body.iss}`);
     const isInside = body.ts >= window.from && body.ts < window.to;
     const hits = isInside ? tally.add(body) : [];
     const tags = isInside ? hits.map(nameOfControl) : undefined;

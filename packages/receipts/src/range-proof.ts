@@ -37,7 +37,7 @@ export function rangeNodes({ first, end, size }: Span): NodeId[] {
   return nodes;
 }
 
-/** The root that leaves and proof give; undefined when their numbers do not fit the range. */
+/** The root that leaves and proof give; undefined when their numbers do not fit the range. `size` is that of the signed head. */
 export function rangeRoot(
   span: Span,
   leaves: readonly Hash[],

@@ -1,5 +1,6 @@
 import { createMe, createPrincipals } from "./access.ts";
 import { createActions } from "./actions.ts";
+import { createAlerts } from "./alerts.ts";
 import { createApprovalWorkflows, createDelegations } from "./approval-workflows.ts";
 import { createApprovals } from "./approvals.ts";
 import { createCompliance } from "./compliance.ts";
@@ -69,6 +70,7 @@ export function createClient(options: ClientOptions) {
     keys: createKeys(transport),
     securityEvents: createSecurityEvents(transport),
     delivery: createDelivery(transport),
+    alerts: createAlerts(transport),
     webhooks: createWebhooks(transport),
     health: createHealth(transport),
     system: createSystem(transport),

@@ -44,7 +44,7 @@ describe("the exports", () => {
       [
         "me: get issueToken",
         "principals: create list get issueKey listKeys revokeKey",
-        "secrets: put list delete",
+        "secrets: put list import uses delete",
         "connections: put list get delete versions authorize finish test connectors",
         "tools: list get classify review allowance allow",
         "policies: validate create list get publish rollback diff schema simulate explain importRules startReplay listReplays getReplay waitReplay settings setSettings setShadow differences grant listGrants revokeGrant",
@@ -65,6 +65,7 @@ describe("the exports", () => {
         "keys: list rotate revoke",
         "securityEvents: list get",
         "delivery: targets put get delete test pause resume status flush deadLetters replay resolve",
+        "alerts: list get acknowledge resolve routes setRoute rules putRule deleteRule",
         "webhooks: list",
         "health: live ready",
         "system: jobs runJob",

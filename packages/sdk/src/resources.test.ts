@@ -24,6 +24,8 @@ describe("every call", () => {
     "DELETE /v1/api-keys/x": (c) => c.principals.revokeKey("x"),
     "PUT /v1/secrets/x": (c) => c.secrets.put("x", "v"),
     "GET /v1/secrets": (c) => c.secrets.list().page(),
+    "POST /v1/secrets/import": (c) => c.secrets.import({ secrets: { a: "b" } }),
+    "GET /v1/secrets/x/access": (c) => c.secrets.uses("x").page(),
     "DELETE /v1/secrets/x": (c) => c.secrets.delete("x"),
     "PUT /v1/connections/x": (c) => c.connections.put("x", { connector: "http", config: {} }),
     "DELETE /v1/connections/x": (c) => c.connections.delete("x"),
@@ -173,6 +175,16 @@ describe("every call", () => {
     "POST /v1/keys/x/revoke": (c) => c.keys.revoke("x", { reason: "it was copied" }),
     "GET /v1/security-events": (c) => c.securityEvents.list().page(),
     "GET /v1/security-events/x": (c) => c.securityEvents.get("x"),
+    "GET /v1/alerts": (c) => c.alerts.list().page(),
+    "GET /v1/alerts/x": (c) => c.alerts.get("x"),
+    "POST /v1/alerts/x/acknowledge": (c) => c.alerts.acknowledge("x"),
+    "POST /v1/alerts/x/resolve": (c) => c.alerts.resolve("x", { note: "it is over" }),
+    "GET /v1/admin/ops/alert-routing": (c) => c.alerts.routes(),
+    "POST /v1/admin/ops/alert-routing": (c) =>
+      c.alerts.setRoute({ severity: "high", channels: ["pager"], escalationMinutes: 5 }),
+    "GET /v1/alert-rules": (c) => c.alerts.rules(),
+    "PUT /v1/alert-rules/x": (c) => c.alerts.putRule("x", { types: ["secret.*"] }),
+    "DELETE /v1/alert-rules/x": (c) => c.alerts.deleteRule("x"),
     "GET /v1/delivery-targets": (c) => c.delivery.targets().page(),
     "PUT /v1/delivery-targets/x": (c) =>
       c.delivery.put("x", {

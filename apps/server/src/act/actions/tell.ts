@@ -36,10 +36,9 @@ const told = (r: Recorded, type: EventType) => ({
 const stopped: Partial<Record<Decision["effect"], EventType>> = {
   deny: "action.denied",
   quarantine: "action.quarantined",
-  require_approval: "action.held",
 };
 
-/** Adds what the decision stopped or holds. */
+/** Adds what the decision stopped; what it holds is told with the approval. */
 export function tellDecision(
   events: ActionEvents | undefined,
   into: WriteSet,

@@ -9,11 +9,14 @@ import type { ReceiptDraft, Receipts } from "#sign/receipts";
 import { type Approval, type ApprovalState, approvalTransitions, needed, tally } from "./domain.ts";
 import { nextEscalation, opened, openTo, progressOf } from "./stages.ts";
 import * as store from "./store.ts";
+import { type ApprovalEvents, tellOf } from "./tell.ts";
 
 export interface ApprovalsDeps {
   readonly db: Database;
   readonly receipts: Pick<Receipts, "add">;
   readonly outbox: Pick<Outbox, "emit">;
+  /** Told of what becomes of approvals; nobody, when absent. */
+  readonly events?: ApprovalEvents;
   readonly workflows: Pick<Workflows, "follow">;
   readonly factors: Pick<Factors, "prove" | "challenge">;
 }
@@ -40,7 +43,7 @@ export const principalOf = (
 
 /** Adds a receipt about the approval to the set. */
 export const addReceipt = async (
-  deps: Pick<ApprovalsDeps, "receipts">,
+  deps: Pick<ApprovalsDeps, "receipts" | "events">,
   set: WriteSet,
   about: {
     readonly tenantId: string;
@@ -67,6 +70,7 @@ export const addReceipt = async (
     },
     ...rest,
   };
+  tellOf(deps.events, set, about, more.principal);
   return deps.receipts.add(set, draft, within);
 };
 

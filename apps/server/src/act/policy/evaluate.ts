@@ -43,11 +43,7 @@ export function createEvaluator(engine: Engine, slots: Slots = createSlots(engin
     if (crashed.get(bundle)?.has(slice.key))
       return refused("these policies are too complex to evaluate; split them");
     try {
-      return verdictOf(
-        engine,
-        slots.ensure(bundle.digest, slice.key, slice.texts),
-        prune(envelope, slice.reads),
-      );
+      return verdictOf(engine, slots.ensure(bundle.digest, slice.key, slice.texts), prune(envelope, slice));
     } catch (cause) {
       if (cause instanceof EngineCrash)
         crashed.set(bundle, (crashed.get(bundle) ?? new Set()).add(slice.key));
@@ -154,7 +150,7 @@ function verdictOf(engine: Engine, preparsedPolicySetId: string, envelope: Envel
 }
 
 /** Only what these policies read: most of a decision's time is the passing of values into the engine. */
-function prune(envelope: Envelope, reads: ReadonlySet<string> | null): Envelope {
+function prune(envelope: Envelope, { reads, kinds }: Slice): Envelope {
   if (reads === null) return envelope;
   const kept = (record: Readonly<Record<string, unknown>>): Record<string, unknown> =>
     Object.fromEntries(Object.entries(record).filter(([name]) => reads.has(name)));
@@ -163,7 +159,11 @@ function prune(envelope: Envelope, reads: ReadonlySet<string> | null): Envelope 
     behind && (envelope.principal.id === behind.uid.id || reads.has("owner") || reads.has("user"));
   const entities = (other ? [who, tool, behind] : [who, tool])
     .filter((entity) => entity !== undefined)
-    .map((entity) => ({ ...entity, attrs: kept(entity.attrs) }));
+    .map(({ uid, attrs, parents }) => ({
+      uid,
+      attrs: kept(attrs),
+      parents: parents.filter(({ type }) => kinds.has(type)),
+    }));
   return { ...envelope, context: kept(envelope.context), entities };
 }
 

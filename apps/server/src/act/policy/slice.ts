@@ -14,6 +14,8 @@ export interface Slice {
   readonly policies: ReadonlyMap<string, CompiledPolicy>;
   /** Names of the attributes that these policies and the guards read; null: all. */
   readonly reads: ReadonlySet<string> | null;
+  /** Types of parents that these policies and the guards name; no other parent can decide anything. */
+  readonly kinds: ReadonlySet<string>;
 }
 
 export interface Slicer {
@@ -38,6 +40,7 @@ export function createSlicer(bundle: Bundle): Slicer {
         texts: () => ({ ...Object.fromEntries(candidates.map(({ id, text }) => [id, text])), ...guards }),
         policies,
         reads: readsOf(candidates),
+        kinds: kindsOf(candidates),
       };
       if (remembered.size >= rememberedTools) remembered.clear();
       remembered.set(question, slice);
@@ -63,6 +66,15 @@ const fits = (policy: CompiledPolicy, verb: string, tool: readonly EntityRef[]):
   (policy.verbs === null || policy.verbs.includes(verb)) &&
   (policy.resource === null ||
     tool.some(({ type, id }) => type === policy.resource?.type && id === policy.resource.id));
+
+/** A policy asks for a parent by its type, in its scope or in a condition: the name is in its text. */
+const kindsOf = (policies: readonly CompiledPolicy[]): ReadonlySet<string> =>
+  new Set(
+    ["Connector", "Environment", "ToolGroup", "Role", "Group"]
+      .filter((kind) => policies.some(({ text }) => text.includes(kind)))
+      .map((kind) => `Oars::${kind}`)
+      .concat("Oars::Tenant"),
+  );
 
 function readsOf(policies: readonly CompiledPolicy[]): ReadonlySet<string> | null {
   const names = new Set<string>(guardReads);

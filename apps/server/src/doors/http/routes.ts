@@ -1,6 +1,7 @@
 import { accessRoutes } from "./access-routes.ts";
 import { actionCommandRoutes } from "./action-command-routes.ts";
 import { actionRoutes } from "./action-routes.ts";
+import { alertRoutes } from "./alert-routes.ts";
 import { approvalAdminRoutes } from "./approval-admin-routes.ts";
 import { approvalRoutes } from "./approval-routes.ts";
 import { approvalTalkRoutes } from "./approval-talk-routes.ts";
@@ -62,6 +63,7 @@ export const routes: readonly ServiceRoute[] = [
   ...trustRoutes,
   ...eventRoutes,
   ...deliveryRoutes,
+  ...alertRoutes,
   ...evidenceRoutes,
   ...complianceRoutes,
   ...webhookRoutes,

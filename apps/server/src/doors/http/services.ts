@@ -7,6 +7,7 @@ import type { Factors } from "#act/factors";
 import type { Policy } from "#act/policy";
 import type { Rehearsals } from "#act/rehearsals";
 import type { Workflows } from "#act/workflows";
+import type { Alerts } from "#operate/alerts";
 import type { Delivery } from "#operate/delivery";
 import type { Privacy } from "#operate/privacy";
 import type { Scheduling } from "#orchestrate/engine";
@@ -105,6 +106,7 @@ export interface Services {
   readonly triggers: Pick<Triggers, "receive" | "list">;
   readonly blobs: Pick<Blobs, "stream">;
   readonly events: Pick<SecurityEvents, "list" | "find">;
+  readonly alerts: Omit<Alerts, "escalateDue" | "nextEscalation" | "forget">;
   readonly delivery: Pick<
     Delivery,
     | "put"

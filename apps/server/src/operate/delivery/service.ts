@@ -3,7 +3,7 @@
  * committed is queued for every target that wants it, whatever dies in between; the queue is a table without a limit.
  */
 import { type Caller, requirePermission } from "#platform/access";
-import type { Database, Tx } from "#platform/db";
+import type { Database, Db, Tx } from "#platform/db";
 import { gravity, type SecurityEvent, type SecurityEvents, shownEvent } from "#platform/events";
 import { newId, OarsError } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
@@ -14,7 +14,7 @@ import { createLanes, itemOf, type Outcome } from "./lanes.ts";
 import { send } from "./send.ts";
 import * as store from "./store.ts";
 import { shownConfig, type TargetConfig } from "./target-config.ts";
-import { listenersOf, putTarget, retireTargets, type Target } from "./target-store.ts";
+import { listChannels, listenersOf, putTarget, retireTargets, type Target } from "./target-store.ts";
 import { createTargets, type Targets } from "./targets.ts";
 
 export interface DeliveryDeps {
@@ -45,13 +45,10 @@ export type SettledListener = (
 ) => Promise<void>;
 
 export interface Delivery extends Omit<Targets, "open"> {
-  /** Queues a notice for channels, in the caller's transaction. */
-  notify(
-    tx: Tx,
-    to: { readonly tenantId: string; readonly targetIds: readonly string[] },
-    alertId: string,
-    alert: AlertNotice,
-  ): Promise<void>;
+  /** Channels that a tenant's alerts may go to, by name: its own, then the operator's. Across tenants. */
+  channels(db: Db, tenantId: string): Promise<Target[]>;
+  /** Queues a notice for channels, in a transaction of the system. */
+  notify(tx: Tx, channels: readonly Target[], alertId: string, alert: AlertNotice): Promise<void>;
   /** Hears in the settling transaction what became of what was sent. Before `start`. */
   onSettled(listener: SettledListener): void;
   /** Everything queued of the tenant's targets is due now. Needs `siem:write`. */
@@ -125,18 +122,22 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     test: targets.test,
     setPaused: targets.setPaused,
     retry: deps.retry,
-    notify: async (tx, { tenantId, targetIds }, subjectId, alert) => {
-      if (targetIds.length === 0) return;
+    channels: listChannels,
+    notify: async (tx, channels, subjectId, alert) => {
+      if (channels.length === 0) return;
       const payload = { kind: "alert", alert } as const;
-      const rows = targetIds.map((targetId) => ({
-        tenantId,
-        id: newId(),
-        targetId,
-        subjectKind: "alert" as const,
-        subjectId,
-        payload,
-      }));
-      await store.enqueue(tx, rows);
+      const subjectKind = "alert" as const;
+      await store.enqueue(
+        tx,
+        channels.map(({ tenantId, id: targetId }) => ({
+          tenantId,
+          id: newId(),
+          targetId,
+          subjectKind,
+          subjectId,
+          payload,
+        })),
+      );
       tx.onCommit(lanes.wake);
     },
     onSettled: (listener) => {

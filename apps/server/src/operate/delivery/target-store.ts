@@ -107,6 +107,13 @@ export const listenersOf = (tx: Tx, tenantIds: readonly string[]): Promise<Targe
     select ${columns} from delivery_target t
     where t.purpose = 'siem' and t.state <> 'retired' and (t.from_env or t.tenant_id = any(${[...tenantIds]}::uuid[]))`);
 
+/** Where a tenant's alerts may go: its own channels, then those of the operator's environment. Across tenants. */
+export const listChannels = (db: Db, tenantId: string): Promise<Target[]> =>
+  db.query<Target>(sql`/* delivery.listChannels */
+    select ${columns} from delivery_target t
+    where t.purpose = 'alerts' and t.state <> 'retired' and (t.tenant_id = ${tenantId} or t.from_env)
+    order by t.tenant_id <> ${tenantId}, t.name collate "C"`);
+
 export interface DueTarget extends Target {
   readonly sealed: Uint8Array | null;
   /** Milliseconds until its next item is due; zero or less: now. */

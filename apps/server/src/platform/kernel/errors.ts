@@ -80,6 +80,7 @@ export const errorCatalogue = {
   ),
   SECRET_ERASED: spec(410, "never", "These data of a person were erased."),
   SECRET_UNREADABLE: spec(500, "never", "Secret {name} cannot be decrypted with the configured key."),
+  KMS_UNAVAILABLE: spec(503, "after", "The key service cannot be used: {reason}; wait {seconds} s."),
   VAULT_KEY_INVALID: spec(500, "never", "The vault key must be 32 bytes in base64 or hex."),
 
   EVENT_NOT_FOUND: spec(404, "never", "There is no such security event."),
@@ -91,6 +92,10 @@ export const errorCatalogue = {
     "never",
     "The delivery target {name} is the environment's; change it there, or choose another name.",
   ),
+  ALERT_NOT_FOUND: spec(404, "never", "There is no such alert."),
+  ALERT_STATE: spec(409, "never", "The alert is {state} already."),
+  ALERT_CHANNEL_UNKNOWN: spec(422, "never", "There is no channel {channel}; choose from {channels}."),
+  ALERT_RULE_NOT_FOUND: spec(404, "never", "There is no alert rule {name}."),
   DEAD_LETTER_NOT_FOUND: spec(404, "never", "There is no such dead letter."),
   DEAD_LETTER_CLOSED: spec(409, "never", "The dead letter is {state} already."),
 
@@ -333,6 +338,11 @@ export const errorCatalogue = {
     "There is no framework {framework} and no mapping of one; choose one of {known}, or map a control of it.",
   ),
   EVIDENCE_CONTROL_NOT_FOUND: spec(404, "never", "There is no mapping of control {control} of {framework}."),
+  EVIDENCE_TAGS_BEHIND: spec(
+    409,
+    "after",
+    "Receipts are compared with the mappings, up to {at} of {size}; wait {seconds} s.",
+  ),
   EVIDENCE_NOT_FOUND: spec(404, "never", "There is no such evidence pack."),
   EVIDENCE_NOT_READY: spec(409, "after", "The evidence pack is {state}; wait {seconds} s."),
   EVIDENCE_FAILED: spec(409, "never", "The evidence pack could not be made: {reason} Ask for it again."),

@@ -27,6 +27,7 @@ describe("metrics", () => {
       "oars_runs_in_hand",
       "oars_memory_share",
       "oars_strained",
+      "oars_alerts_total",
       "oars_deliveries_total",
       "oars_delivery_queued",
       "oars_delivery_lag_seconds",

@@ -74,6 +74,7 @@ export function createMetrics(registry: Registry) {
     runsInHand: make.gauge("oars_runs_in_hand", "Runs that this process executes now"),
     memoryShare: make.gauge("oars_memory_share", "Memory in use, as a share of what this process may have"),
     strained: make.gauge("oars_strained", "1 while this process takes on no further runs for want of memory"),
+    alerts: make.counters("oars_alerts_total", "Alerts raised, by code and severity", ["code", "severity"]),
     deliveries: make.counters(
       "oars_deliveries_total",
       "Attempts to deliver events and alerts, by kind of target",

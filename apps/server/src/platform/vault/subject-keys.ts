@@ -13,6 +13,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { type Database, type Db, sql, type Tx } from "#platform/db";
 import { newId, OarsError } from "#platform/kernel";
+import type { SealedTable } from "./rotation.ts";
 import type { Sealer } from "./service.ts";
 import { toXaesKey, type XaesKey, xaesOpen, xaesSeal } from "./xaes.ts";
 
@@ -38,6 +39,8 @@ export interface SubjectKeys {
 export interface SubjectKeysDeps {
   readonly db: Database;
   readonly sealer: (tenantId: string, within?: Tx) => Promise<Sealer>;
+  /** Opens under whichever of the tenant's keys it was sealed. Not inside a transaction. */
+  readonly open: (tenantId: string, purpose: string, sealed: Uint8Array) => Promise<Uint8Array>;
 }
 
 interface SubjectKey {
@@ -61,8 +64,15 @@ export function createSubjectKeys(deps: SubjectKeysDeps): SubjectKeys {
     `${tenantId}\0${subjects.join("\0")}`;
 
   const unseal = async (tenantId: string, rows: readonly Row[], within?: Tx): Promise<SubjectKey[]> => {
-    const tenant = await deps.sealer(tenantId, within);
-    return rows.map(({ id, sealed }) => ({ id, key: tenant.open(purposeOf(id), sealed) }));
+    if (within) {
+      const tenant = await deps.sealer(tenantId, within);
+      return rows.map(({ id, sealed }) => ({ id, key: tenant.open(purposeOf(id), sealed) }));
+    }
+    const open = async ({ id, sealed }: Row): Promise<SubjectKey> => ({
+      id,
+      key: await deps.open(tenantId, purposeOf(id), sealed),
+    });
+    return Promise.all(rows.map(open));
   };
 
   const readOrMake = async (tx: Tx, tenantId: string, subjects: readonly string[]): Promise<Ring> => {
@@ -210,3 +220,18 @@ const insertKey = (
 const deleteKey = (tx: Tx, tenantId: string, subject: string): Promise<{ id: string }[]> =>
   tx.query(sql`/* vault.deleteSubjectKey */
     delete from subject_key where tenant_id = ${tenantId} and subject = ${subject} returning id`);
+
+/** Keys of people, as the rotation of the tenant's keys sees them. */
+export const sealedSubjectKeys: SealedTable = {
+  name: "subject_key",
+  list: (db, tenantId, { header, after, limit }) =>
+    db.query(sql`/* vault.listSealedSubjectKeys */
+      select id, 'subject-key/' || id as purpose, sealed from subject_key
+      where tenant_id = ${tenantId} and substring(sealed from 1 for 5) <> ${header}
+        and (${after}::uuid is null or id > ${after}::uuid)
+      order by id limit ${limit}`),
+  replace: (tx, tenantId, row, sealed) =>
+    tx.query(sql`/* vault.replaceSubjectKey */
+      update subject_key set sealed = ${sealed}
+      where tenant_id = ${tenantId} and id = ${row.id} and sealed = ${row.sealed}`),
+};

@@ -5,26 +5,33 @@
  */
 import { kindsOf, matchesFilter } from "@oars/receipts";
 import { type Database, type Db, sql, type Tx } from "#platform/db";
-import { dayBefore } from "#platform/kernel";
+import { dayBefore, OarsError } from "#platform/kernel";
 import { findHead } from "#sign/log";
 import { bitsOf, type ControlMapping } from "./domain.ts";
 import { bodyOf, type Leaf, readLeaves } from "./log-reader.ts";
 import { listLive } from "./mapping-store.ts";
 
 export interface Tagger {
-  /** Compares what is in the log with the mappings in force. Answers the leaf up to which all of them are done. */
-  catchUp(tenantId: string): Promise<number>;
+  /**
+   * Compares what is in the log with the mappings in force. Answers the leaf up to which all of them are done. Throws
+   * EVIDENCE_TAGS_BEHIND when that takes longer than somebody waits; what was done stays done.
+   */
+  catchUp(tenantId: string, patienceMs?: number): Promise<number>;
   /** One turn for every tenant that is behind; true when there is more to do. */
   sweep(): Promise<boolean>;
 }
 
 const batchSize = 500;
+const usualPatienceMs = 10_000;
 
 export function createTagger(db: Database): Tagger {
-  const catchUp = async (tenantId: string): Promise<number> => {
+  const catchUp = async (tenantId: string, patienceMs = usualPatienceMs): Promise<number> => {
+    const deadline = performance.now() + patienceMs;
     for (;;) {
       const step = await db.tx(tenantId, (tx) => tagBatch(tx, tenantId));
       if (step.done) return step.at;
+      if (performance.now() > deadline)
+        throw new OarsError("EVIDENCE_TAGS_BEHIND", { at: step.at, size: step.size, seconds: 5 });
       await new Promise(setImmediate); // the embedded database would keep others waiting
     }
   };
@@ -32,27 +39,27 @@ export function createTagger(db: Database): Tagger {
     catchUp,
     sweep: async () => {
       const behind = await findBehind(db);
-      for (const tenantId of behind.slice(0, 100)) await catchUp(tenantId);
+      for (const tenantId of behind.slice(0, 100)) await catchUp(tenantId, Number.POSITIVE_INFINITY);
       await forgetRetired(db);
       return behind.length > 100;
     },
   };
 }
 
-async function tagBatch(tx: Tx, tenantId: string): Promise<{ done: boolean; at: number }> {
+async function tagBatch(tx: Tx, tenantId: string): Promise<{ done: boolean; at: number; size: number }> {
   await tx.query(sql`/* evidence.lockTags */
     select pg_advisory_xact_lock(hashtextextended(${`oars/tags/${tenantId}`}, 0))`);
   const size = (await findHead(tx, tenantId))?.size ?? 0;
   const mappings = await listLive(tx, tenantId);
   const from = Math.min(size, ...mappings.map((m) => m.taggedTo));
-  if (from >= size) return { done: true, at: size };
+  if (from >= size) return { done: true, at: size, size };
   const to = Math.min(size, from + batchSize);
   const due = mappings.filter((m) => m.taggedTo < to);
   await insertTags(tx, tenantId, tagsOf(await readLeaves(tx, tenantId, from, to), due));
   await tx.query(sql`/* evidence.moveTags */
     update control_mapping set tagged_to = ${to} where tenant_id = ${tenantId} and tagged_to < ${to}
       and id in (select jsonb_array_elements_text(${JSON.stringify(due.map((m) => m.id))}::jsonb)::uuid)`);
-  return { done: to >= size, at: to };
+  return { done: to >= size, at: to, size };
 }
 
 interface Tag {

@@ -29,6 +29,7 @@ export {
   retireDisclosures,
   retireReceipts,
 } from "./retention.ts";
+export { sealedDisclosures, sealedSigningKeys } from "./sealed.ts";
 export { type Added, createReceipts, type Receipts, type ReceiptsDeps } from "./service.ts";
 export {
   createSigners,

@@ -1,0 +1,3 @@
+export type { AlertRoute, AlertRule, AlertSeverity, AlertState } from "./domain.ts";
+export { type AlertDetail, type Alerts, type AlertsDeps, builtInCodes, createAlerts } from "./service.ts";
+export type { Alert, AlertFilter } from "./store.ts";
