@@ -142,7 +142,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
   const policy: Policy = composePolicy({
-    ...{ db, receipts, events, clock, connectors, access },
+    ...{ db, receipts, events, clock, connectors, catalogue, access },
     mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
   });
   const approvalWing = composeApprovals({
