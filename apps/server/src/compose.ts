@@ -4,6 +4,7 @@ import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors, createEgressRules, type EgressRules } from "#act/connectors";
 import type { Policy } from "#act/policy";
 import type { Rehearsals } from "#act/rehearsals";
+import { createPrivacy, type Privacy } from "#operate/privacy";
 import {
   builtInKinds,
   createEngine,
@@ -19,7 +20,13 @@ import { compileFlow, createFlows, type Flows } from "#orchestrate/flows";
 import { createRuns, type Runs } from "#orchestrate/runs";
 import { transforms } from "#orchestrate/transforms";
 import { createTriggers, type Triggers } from "#orchestrate/triggers";
-import { type Access, createAccess, createIdempotency, type Idempotency } from "#platform/access";
+import {
+  type Access,
+  createAccess,
+  createEffectFence,
+  createIdempotency,
+  type Idempotency,
+} from "#platform/access";
 import { type Blobs, createBlobs } from "#platform/blobs";
 import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase, openMonths } from "#platform/db";
@@ -52,6 +59,7 @@ export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
+  readonly privacy: Privacy;
   readonly policy: Policy;
   readonly rehearsals: Rehearsals;
   readonly connectors: Connectors;
@@ -103,15 +111,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const workerId = options.workerId ?? newId();
   const onError = (error: unknown, what: string): void => log.error({ err: error }, what);
   const fault: Fault = options.fault ?? (() => {});
-  const db =
+  const store =
     options.db ?? (await openStore(options, workerId, (error) => onError(error, "database connection")));
+  const fence = createEffectFence();
+  const db = fence.wrap(store);
   const clock = systemClock;
   const blobs = createBlobs({ db });
   const events = createSecurityEvents({ db, onError });
   const sealing = await openVault(db, config, keys, (error) => onError(error, "keys of the vault"));
   const { vault } = sealing;
   const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
-  const idempotency = createIdempotency({ db, vault });
+  const idempotency = createIdempotency({ db: store, vault, fence });
   const outbox = createOutbox({
     db,
     workerId,
@@ -181,6 +191,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     maxOutputBytes: config.limits.maxOutputBytes,
   });
 
+  const privacy = createPrivacy({ db, vault, receipts, actions });
   const rehearsals = composeRehearsals({
     ...{ db, vault, policy, receipts, clock, connectors, catalogue, access, onError },
     replayRequired: config.policyReplayRequired,
@@ -306,6 +317,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       ...installationJobs({
         ...rooms,
         sweepInvariants,
+        privacy,
         retire: () => retire({ db, keep: config.retention, log }),
       }),
       ...sign.jobs,
@@ -328,6 +340,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     log: sign.log,
     evidence: sign.evidence,
     interop: sign.interop,
+    privacy,
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
     witnessing: sign.witnessing,
@@ -414,6 +427,7 @@ const installationJobs = (
   rooms: Background & {
     readonly sweepInvariants: () => Promise<number>;
     readonly retire: () => Promise<void>;
+    readonly privacy: Pick<Privacy, "applyRules" | "completeInterrupted">;
   },
 ): Job[] => [
   ...approvalJobs(rooms),
@@ -455,6 +469,19 @@ const installationJobs = (
     everyMs: 6 * 3_600_000,
     work: async () => {
       await openMonths(rooms.db);
+      return null;
+    },
+  },
+  {
+    name: "erasures",
+    everyMs: 60_000,
+    work: async () => soonIf((await rooms.privacy.completeInterrupted()) === 50),
+  },
+  {
+    name: "receipt-retention",
+    everyMs: 86_400_000,
+    work: async () => {
+      await rooms.privacy.applyRules();
       return null;
     },
   },

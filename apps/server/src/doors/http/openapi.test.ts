@@ -69,9 +69,9 @@ describe("the route table", () => {
     }
   });
 
-  it("keeps answers under an Idempotency-Key on every POST that changes something", () => {
+  it("keeps answers under an Idempotency-Key on every POST and PATCH that changes something", () => {
     const without = routes
-      .filter((r) => r.method === "POST" && r.idempotency === undefined)
+      .filter((r) => (r.method === "POST" || r.method === "PATCH") && r.idempotency === undefined)
       .map((r) => r.path);
     expect(without).toEqual([
       "/v1/auth/token", // a token more does no harm
@@ -85,6 +85,7 @@ describe("the route table", () => {
       "/v1/approval-links/open", // reads
       "/v1/receipts/verify",
       "/witness/add-checkpoint", // says itself what it knows
+      "/v1/privacy/exports", // reads, and a receipt more does no harm
       "/v1/evidence/exports/verify",
       "/v1/admin/compliance/coverage/scan",
       "/api/webhook/:slug", // has its webhook-id
