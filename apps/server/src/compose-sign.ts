@@ -3,7 +3,7 @@ import type { Config } from "#platform/config";
 import type { Database } from "#platform/db";
 import type { SecurityEvents } from "#platform/events";
 import type { Job, Outbox } from "#platform/jobs";
-import type { Clock } from "#platform/kernel";
+import { type Clock, formatId } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import type { Vault } from "#platform/vault";
@@ -69,7 +69,12 @@ export function composeSign(deps: SignDeps): Sign {
   const receiptLog = createLog({
     ...shared,
     log,
-    onRefused: (logs) => metrics.logRefused.set(logs),
+    onRefused: (logs, tenantId) => {
+      metrics.logRefused.set(logs);
+      if (tenantId === undefined) return;
+      const target = { kind: "log", id: formatId("tenant", tenantId) };
+      deps.events.count({ tenantId, type: "log.inconsistent", target });
+    },
     onSigned: () => witnessing.wake(),
   });
   const witnessing: Witnessing = createWitnessing({

@@ -23,8 +23,8 @@ const failedMs = 5_000;
 export interface LoopDeps {
   readonly sequencer: Sequencer;
   readonly log: Logger;
-  /** Told how many logs this process refuses to sign, whenever that changes. */
-  readonly onRefused?: (logs: number) => void;
+  /** Told how many logs this process refuses to sign, whenever that changes, and whose has come to it. */
+  readonly onRefused?: (logs: number, tenantId?: string) => void;
 }
 
 export function createSequencerLoop({ sequencer, log, onRefused }: LoopDeps): SequencerLoop {
@@ -46,7 +46,7 @@ export function createSequencerLoop({ sequencer, log, onRefused }: LoopDeps): Se
     const before = refused.size;
     if (state === "refused") refused.add(tenantId);
     else if (state !== "busy") refused.delete(tenantId);
-    if (refused.size !== before) onRefused?.(refused.size);
+    if (refused.size !== before) onRefused?.(refused.size, refused.size > before ? tenantId : undefined);
   };
 
   const sequenceOne = async (tenantId: string): Promise<void> => {

@@ -84,8 +84,8 @@ export interface LogDeps {
   readonly signers?: Signers;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told how many logs this process refuses to sign, whenever that changes. */
-  readonly onRefused?: (logs: number) => void;
+  /** Told how many logs this process refuses to sign, whenever that changes, and whose has come to it. */
+  readonly onRefused?: (logs: number, tenantId?: string) => void;
   /** Told when this process signed a new head of a tenant's log. */
   readonly onSigned?: (tenantId: string) => void;
 }
