@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { actionTransitions } from "../apps/server/src/act/actions/index.ts";
 import { approvalTransitions } from "../apps/server/src/act/approvals/index.ts";
+import { policyTransitions } from "../apps/server/src/act/policy/index.ts";
 import { runTransitions } from "../apps/server/src/orchestrate/engine/index.ts";
 
 type Transitions = Readonly<Record<string, Readonly<Record<string, string | null>>>>;
@@ -34,13 +35,14 @@ describe("the tables of the specifications", () => {
     ["run", runTransitions],
     ["action", actionTransitions],
     ["approval", approvalTransitions],
+    ["policy", policyTransitions],
   ])("of the life of %s are those of the code", async (name, transitions) => {
     expect(tableOf(await readFile(join(root, `docs/specs/${name}.md`), "utf8"))).toEqual(transitions);
   });
 });
 
 describe("the promises of the specifications", () => {
-  it.each(["run", "order", "claim", "action", "approval"])(
+  it.each(["run", "order", "claim", "action", "approval", "policy"])(
     "of %s are each held by the tests that it names",
     async (name) => {
       const text = await readFile(join(root, `docs/specs/${name}.md`), "utf8");

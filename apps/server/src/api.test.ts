@@ -213,6 +213,7 @@ describe.each(drivers)("the API on %s", (driver) => {
     expect((await ask("POST", "/v1/policies/validate", { cedar })).json).toEqual({
       valid: true,
       problems: [],
+      warnings: [],
     });
     const draft = await ask("POST", "/v1/policies", { cedar, name: "first" });
     expect(draft.json).toMatchObject({ state: "draft", name: "first" });

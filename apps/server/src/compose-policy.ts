@@ -18,6 +18,7 @@ export const composePolicy = (parts: {
   readonly events: SecurityEvents;
   readonly clock: Clock;
   readonly connectors: Pick<Connectors, "factSpecs">;
+  readonly catalogue: Pick<Catalogue, "list">;
   readonly access: People;
   readonly mayPublish: (tenantId: string, policyId: string) => Promise<void>;
 }): Policy =>
@@ -27,6 +28,7 @@ export const composePolicy = (parts: {
     events: parts.events,
     clock: parts.clock,
     facts: (tenantId) => parts.connectors.factSpecs(tenantId),
+    tools: (tenantId) => parts.catalogue.list(tenantId),
     person: (tenantId, principalId) => personOf(parts.access, tenantId, principalId),
     history: createActionHistory(parts.db),
     mayPublish: parts.mayPublish,

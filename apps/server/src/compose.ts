@@ -39,11 +39,12 @@ import {
 import { type Fault, formatId, newId, systemClock } from "#platform/kernel";
 import { createDialer, type Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
-import { createVault, type Vault } from "#platform/vault";
+import type { Vault } from "#platform/vault";
 import { type ApprovalWing, approvalJobs, composeApprovals } from "./compose-approvals.ts";
 import { composeOperate, type Operate } from "./compose-operate.ts";
 import { composePolicy, composeRehearsals } from "./compose-policy.ts";
 import { composeSign, type SignRooms } from "./compose-sign.ts";
+import { openVault } from "./compose-vault.ts";
 import { retire } from "./retention.ts";
 
 export interface Rooms extends SignRooms, ApprovalWing, Operate {
@@ -106,7 +107,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = systemClock;
   const blobs = createBlobs({ db });
   const events = createSecurityEvents({ db, onError });
-  const vault = createVault({ db, kek: keys.dataEncryption.reveal() });
+  const sealing = await openVault(db, config, keys, (error) => onError(error, "keys of the vault"));
+  const { vault } = sealing;
   const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
   const idempotency = createIdempotency({ db, vault });
   const outbox = createOutbox({
@@ -138,7 +140,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   });
   const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
   const policy: Policy = composePolicy({
-    ...{ db, receipts, events, clock, connectors, access },
+    ...{ db, receipts, events, clock, connectors, catalogue, access },
     mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
   });
   const approvalWing = composeApprovals({
@@ -272,6 +274,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   workers.onDeath(operate.delivery.onDeath);
   const rooms = {
     db,
+    vault,
     connectors,
     ...approvalWing,
     idempotency,
@@ -375,6 +378,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
       await sign.stop();
       await access.close();
       await events.close();
+      await vault.flushUses();
+      await sealing.close();
       await dialer.close();
       if (!options.db) await db.close();
     },
@@ -388,6 +393,7 @@ const records = ["run", "journal", "action", "approval", "receipt", "log_leaf", 
 type Background = Pick<
   Rooms,
   | "db"
+  | "vault"
   | "connectors"
   | "approvals"
   | "factors"
@@ -466,6 +472,7 @@ const installationJobs = (
  * tends the database that it alone has open.
  */
 const processWork = (rooms: Background, metrics: Telemetry["metrics"]) => [
+  { name: "uses of secrets", everyMs: 10_000, work: () => rooms.vault.flushUses() },
   { name: "runs without an owner", everyMs: 10_000, work: () => rooms.engine.sweep() },
   ...(rooms.db.kind === "postgres"
     ? []

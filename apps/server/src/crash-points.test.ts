@@ -4,28 +4,19 @@
  * on one of the databases; at one of them a server by SIGKILL. In the long form (`npm run test:soak`) all of them on both.
  */
 import { describe, expect, inject, it } from "vitest";
-import { type FaultPoint, faultPoints } from "#platform/kernel";
+import type { FaultPoint } from "#platform/kernel";
 import { type DriverName, drivers } from "#testing";
 import { openCrashSite } from "./testing/crash-site.ts";
 import { brokenInvariants } from "./testing/invariants.ts";
 import { tryOut } from "./testing/trial.ts";
-import { scenarioAt, serverPoints } from "./testing/trial-points.ts";
+import { runPoints, scenarioAt, serverPoints } from "./testing/trial-points.ts";
 import { openWorld } from "./testing/trial-world.ts";
 
 const { minutes } = inject("soak");
 const long = minutes !== null;
 const within = (ms: number): number => performance.now() + ms;
-const random = <T>(all: readonly T[], count: number): T[] =>
-  all
-    .map((value) => ({ value, at: Math.random() }))
-    .sort((a, b) => a.at - b.at)
-    .slice(0, count)
-    .map(({ value }) => value);
 
-const inProcess = random(
-  faultPoints.filter((p) => !serverPoints.includes(p)),
-  faultPoints.length,
-);
+const inProcess = runPoints.filter((p) => !serverPoints.includes(p));
 const shareOf = (driver: DriverName): FaultPoint[] =>
   long ? inProcess : inProcess.filter((_, i) => i % drivers.length === drivers.indexOf(driver));
 
@@ -54,7 +45,7 @@ describe.each(drivers)("a worker on %s", (driver) => {
 });
 
 describe.each(long ? drivers : (["pglite"] as const))("a server on %s", (driver) => {
-  const some = long ? faultPoints : random(faultPoints, 1);
+  const some: readonly FaultPoint[] = long ? runPoints : ["actions.after-perform"];
 
   it("that is killed at a named point comes to the same end", {
     timeout: long ? 600_000 : 120_000,

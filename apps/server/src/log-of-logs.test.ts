@@ -184,6 +184,24 @@ describe.each(drivers)("a witness on %s", (driver) => {
     expect((await ours.witnessing.prove(tenantId, receiptId, 1)).treeSize).toBe(1);
   });
 
+  it("[D1] a change that is to be witnessed is, and says what was reached where it cannot be", async () => {
+    const tenantId = newId();
+    const receiptId = await ours.add(tenantId);
+    expect(await ours.witnessing.settle(tenantId, "witnessed")).toBe("witnessed");
+    expect((await ours.witnessing.prove(tenantId, receiptId, 1)).treeSize).toBe(1);
+    const alone = installation(db, "ours.example");
+    expect(await alone.witnessing.settle(tenantId, "witnessed")).toBe("sync"); // it asks nobody
+    expect(await ours.witnessing.settle(newId(), "sync")).toBe("sync"); // nothing to wait for
+    const stuck = newId();
+    await ours.add(stuck);
+    await db.system.query(sql`update log_tile set hashes = sha256('x') where tenant_id = ${stuck}`);
+    const set = new WriteSet();
+    const added = await ours.receipts.add(set, { tenantId: stuck, type: "run.started" });
+    await db.committer.commit(set);
+    expect(await ours.witnessing.settle(stuck, "sync")).toBe("async"); // its log cannot be signed
+    expect((await ours.receipts.find(stuck, added.receiptId)).id).toBe(added.receiptId);
+  });
+
   it("[I1] cosigns no fork, no smaller log and nothing unsigned, and says why", async () => {
     await ours.add(newId());
     await ours.witnessing.turn();
@@ -272,6 +290,16 @@ describe("the log of logs over HTTP", () => {
       crypto,
     );
     expect(verdict.ok).toBe(true);
+    const rotate = (prefer: string) => api.ask("POST", "/v1/keys/rotate", { use: "receipt" }, {}, { prefer });
+    const synced = await rotate("receipt=sync");
+    expect(synced.status).toBe(200);
+    expect(synced.headers.get("receipt-durability")).toBe("sync");
+    expect(synced.headers.get("preference-applied")).toBe("receipt=sync");
+    expect((await api.ask("GET", "/v1/log/status")).json).toMatchObject({ treeSize: 3, pending: 0 });
+    const unwitnessed = await rotate("wait=1, receipt=witnessed");
+    expect(unwitnessed.headers.get("receipt-durability")).toBe("sync");
+    expect(unwitnessed.headers.get("preference-applied")).toBeNull();
+    expect((await rotate("receipt=often")).headers.get("receipt-durability")).toBeNull();
     const asked = await api.ask("POST", "/witness/add-checkpoint", `old 0\n\n${text}`, { key: "" });
     expect([asked.status, asked.headers.get("content-type")]).toEqual([404, "text/plain; charset=utf-8"]);
     await api.close();

@@ -16,6 +16,7 @@ const { fsck } = await import("./fsck.ts");
 const { migrateStore } = await import("./migrations.ts");
 const { assertRole } = await import("./roles.ts");
 const { serve } = await import("./serve.ts");
+const { vaultCommand, vaultUsage } = await import("./vault-command.ts");
 const { work } = await import("./work.ts");
 
 const usage = `Usage: oars-server <command>
@@ -23,6 +24,7 @@ const usage = `Usage: oars-server <command>
   serve    API and worker in one process (the default); --no-worker: the API alone
   work     executes runs, without an API; any number on one PostgreSQL
   migrate  brings the database to this version and ends
+  vault    rotates the keys that data are sealed with; see oars-server vault
   fsck     makes every log again from its receipts and names the first difference; --json.
            Ends with 0: none, 1: one was found, 2: it could not be told
   doctor   checks the configuration and prints what is in force
@@ -34,6 +36,7 @@ const exitCodes: Readonly<Record<string, number>> = {
   STORE_LOCKED: 75,
   STORE_NEWER: 57,
   STORE_UNAVAILABLE: 69,
+  KMS_UNAVAILABLE: 69,
 };
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -43,6 +46,7 @@ async function main(argv: readonly string[]): Promise<number> {
     options: {
       help: { type: "boolean", short: "h" },
       "no-worker": { type: "boolean" },
+      "data-keys": { type: "boolean" },
       json: { type: "boolean" },
     },
   });
@@ -59,6 +63,21 @@ async function main(argv: readonly string[]): Promise<number> {
     case "migrate":
       process.stdout.write(`${await migrateStore(config)}\n`);
       return 0;
+    case "vault":
+      if (positionals.length < 2) {
+        process.stdout.write(vaultUsage);
+        return 2;
+      }
+      return vaultCommand(
+        {
+          config,
+          keys: await loadOrCreateKeys(config.dataDir, config.keys),
+          print: (line) => process.stdout.write(`${line}\n`),
+          kill,
+        },
+        positionals.slice(1),
+        { dataKeys: values["data-keys"] === true },
+      );
     case "fsck":
       return fsck(config, values.json === true, (text) => process.stdout.write(`${text}\n`)).catch(
         (error: unknown) => {

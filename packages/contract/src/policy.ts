@@ -39,7 +39,13 @@ export const publishPolicyRequest = z
 export const rollbackPolicyRequest = publishPolicyRequest.meta({ id: "RollbackPolicyRequest" });
 
 export const policyValidation = z
-  .object({ valid: z.boolean(), problems: z.array(fieldProblem) })
+  .object({
+    valid: z.boolean(),
+    problems: z.array(fieldProblem),
+    warnings: z.array(fieldProblem).meta({
+      description: "Of a valid bundle: tools and connectors that no connection has.",
+    }),
+  })
   .meta({ id: "PolicyValidation" });
 
 export const policyState = z.enum(["draft", "published", "retired"]);

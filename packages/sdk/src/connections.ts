@@ -7,9 +7,12 @@ import type {
   ConnectionTest,
   ConnectionVersion,
   ConnectorInfo,
+  ImportedSecrets,
+  ImportSecretsRequest,
   Page,
   PutConnectionRequest,
   Secret,
+  SecretAccess,
 } from "@oars/contract";
 import { type Listing, type ListQuery, toListing, wholeListing } from "./listing.ts";
 import { path, withQuery } from "./path.ts";
@@ -21,6 +24,15 @@ export const createSecrets = (transport: Transport) => ({
     transport.json({ method: "PUT", path: path`/v1/secrets/${name}`, body: { value }, options }),
   list: (options?: CallOptions): Listing<Secret> =>
     wholeListing(() => transport.json({ method: "GET", path: "/v1/secrets", options })),
+  /** Stores many at once, all or none. */
+  import: (request: ImportSecretsRequest, options?: CallOptions): Promise<ImportedSecrets> =>
+    transport.json({ method: "POST", path: "/v1/secrets/import", body: request, options }),
+  /** Who used it for what, by the hour, newest first. */
+  uses: (name: string, query: ListQuery = {}, options?: CallOptions): Listing<SecretAccess> =>
+    toListing((cursor): Promise<Page<SecretAccess>> => {
+      const target = withQuery(path`/v1/secrets/${name}/access`, { ...query, cursor });
+      return transport.json({ method: "GET", path: target, options });
+    }, query.cursor),
   delete: (name: string, options?: CallOptions): Promise<void> =>
     transport.json({ method: "DELETE", path: path`/v1/secrets/${name}`, options }),
 });

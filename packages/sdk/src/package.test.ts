@@ -44,7 +44,7 @@ describe("the exports", () => {
       [
         "me: get issueToken",
         "principals: create list get issueKey listKeys revokeKey",
-        "secrets: put list delete",
+        "secrets: put list import uses delete",
         "connections: put list get delete versions authorize finish test connectors",
         "tools: list get classify review allowance allow",
         "policies: validate create list get publish rollback diff schema simulate explain importRules startReplay listReplays getReplay waitReplay settings setSettings setShadow differences grant listGrants revokeGrant",

@@ -66,7 +66,7 @@ async function validate(session: Session, options: BundleOptions, file: string):
 /** Invalid is an answer: it goes to standard output for programs and fails for people. */
 export function showValidation(
   session: Session,
-  found: Pick<PolicyValidation, "valid" | "problems">,
+  found: Pick<PolicyValidation, "valid" | "problems"> & Partial<PolicyValidation>,
   file: string,
   praise: string,
 ): number {
@@ -79,7 +79,8 @@ export function showValidation(
       file,
     );
   }
-  session.show(found, () => `${praise}.\n`);
+  const warnings = (found.warnings ?? []).map(({ line, path, message }) => `${line ?? path}: ${message}\n`);
+  session.show(found, () => `${praise}.\n${warnings.join("")}`);
   return found.valid ? 0 : 1;
 }
 

@@ -28,6 +28,8 @@ export interface TestAppOptions {
   readonly workerId?: string;
   /** In place of one that nobody reads. */
   readonly telemetry?: Telemetry;
+  /** In place of the key of the tests. */
+  readonly dataEncryption?: Uint8Array;
   /** Puts something between the server and its database, such as a count. */
   readonly wrap?: (db: Database) => Database;
 }
@@ -66,7 +68,7 @@ function composeOver(db: Database, options: TestAppOptions): Promise<App> {
     config,
     db: options.wrap ? options.wrap(db) : db,
     keys: {
-      dataEncryption: new Secret(new Uint8Array(testKeys.dataEncryption)),
+      dataEncryption: new Secret(options.dataEncryption ?? new Uint8Array(testKeys.dataEncryption)),
       jwt: new Secret(testKeys.jwt),
     },
     telemetry: options.telemetry ?? createTelemetry({ level: "fatal", name: "test", processMetrics: false }),

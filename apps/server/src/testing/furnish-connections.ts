@@ -14,6 +14,8 @@ export async function furnishConnections(app: App, admin: Caller): Promise<void>
   const config = { baseUrl: "https://api.example.com", auth: { oauth2 } };
   const { id } = await app.connectors.put(admin, { name: "mail", connector: "http", config });
   await app.connectors.authorize(admin, "mail");
+  await app.vault.readSecret(tenantId, "hook");
+  await app.vault.flushUses();
   await app.db.tx(tenantId, (tx) =>
     tx.query(sql`/* test.grant */ insert into connection_grant (tenant_id, connection_id, kind, digest)
       values (${tenantId}, ${id}, 'token', 'none')`),

@@ -1,8 +1,8 @@
 /** Random plans. Whatever is drawn is put right, so that every plan can be published. */
 import fc from "fast-check";
-import { faultPoints } from "#platform/kernel";
 import type { Scenario } from "./trial.ts";
 import type { GateAnswer, Plan, StepPlan, Work } from "./trial-plan.ts";
+import { runPoints } from "./trial-points.ts";
 
 const reply = fc.constantFrom("ok", "ok", "ok", "busy-once", "busy-once", "refuse", "busy");
 
@@ -150,12 +150,9 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
     maxLength: 4,
   }),
   misfortunes: fc.array(misfortune, { maxLength: 4 }),
-  kills: fc.array(
-    fc.record({ point: fc.constantFrom(...faultPoints), hit: fc.integer({ min: 1, max: 6 }) }),
-    {
-      maxLength: 2,
-    },
-  ),
+  kills: fc.array(fc.record({ point: fc.constantFrom(...runPoints), hit: fc.integer({ min: 1, max: 6 }) }), {
+    maxLength: 2,
+  }),
   orders: fc.array(
     fc.record({
       turn: fc.integer({ min: 1, max: 30 }),

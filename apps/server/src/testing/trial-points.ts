@@ -1,5 +1,5 @@
 /** Plans that lead a worker over every named point, and the points at which their trials kill it. */
-import type { FaultPoint } from "#platform/kernel";
+import { type FaultPoint, faultPoints } from "#platform/kernel";
 import type { Scenario } from "./trial.ts";
 import type { Plan, StepPlan, Work } from "./trial-plan.ts";
 
@@ -60,6 +60,9 @@ const doomed: Plan = {
 
 const letter: Plan = { parallel: 1, steps: [step("s0", mail), step("s1", send)] };
 const parcel: Plan = { parallel: 1, steps: [step("s0", send)] };
+
+/** Points that work of runs comes to. A connection's credentials have a test of their own. */
+export const runPoints: readonly FaultPoint[] = faultPoints.filter((p) => !p.startsWith("grants."));
 
 /** Points that are reached only by what these plans do not have: servers alone are killed there. */
 export const serverPoints: readonly FaultPoint[] = [

@@ -181,7 +181,12 @@ export async function perform(
     outcome = await resolved.operation.execute(
       {
         connection: resolved.connection,
-        secrets: (name) => deps.vault.readSecret(recorded.tenantId, name),
+        secrets: (name) =>
+          deps.vault.readSecret(recorded.tenantId, name, {
+            principalId: recorded.caller.principalId,
+            purpose: recorded.tool,
+            actionId: recorded.actionId,
+          }),
         dialer: deps.dialer,
         idempotencyKey: action.effectKey,
         timeoutMs: action.timeoutMs,

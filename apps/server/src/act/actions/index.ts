@@ -18,6 +18,7 @@ export {
 export type { ActionFilter, ActionList } from "./listing-store.ts";
 export { type Proposal, requestFor, resolveProposal } from "./proposal.ts";
 export { type ActionRetirement, retireActions } from "./retention.ts";
+export { sealedActionAsked, sealedActionInputs, sealedActionOutputs } from "./sealed.ts";
 export {
   type ActionDetail,
   type Actions,

@@ -30,3 +30,4 @@ export {
   type WebAuth,
   webAuth,
 } from "./schema.ts";
+export { sealedGrants } from "./sealed.ts";

@@ -102,10 +102,11 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
     all.flatMap((one) => Object.entries(one.operations)).map(([name, one]) => [name, guarded(one, guards)]),
   );
   const cache = createConnectionCache(deps.cacheMs ?? 2_000);
-  const io = ({ tenantId }: ConnectionInfo): GrantIo => ({
+  const io = ({ tenantId, name }: ConnectionInfo, principalId: string | null): GrantIo => ({
     dialer: deps.dialer,
     tenantId,
-    secrets: (secret) => deps.vault.readSecret(tenantId, secret),
+    secrets: (secret) =>
+      deps.vault.readSecret(tenantId, secret, { principalId, purpose: `connection ${name}` }),
   });
   const changes = {
     ...deps,
@@ -159,7 +160,7 @@ export function createConnectors(deps: ConnectorsDeps): Connectors {
       if (connection.emulate) return { ...emulatedReport, emulated: true, ms: 0 };
       const started = performance.now();
       const context = {
-        ...io(connection),
+        ...io(connection, caller.principalId),
         connection,
         dialer: deps.dialer,
         timeoutMs: testTimeoutMs,

@@ -98,3 +98,5 @@ const shownOf = ({
   confirmedAt,
   lastUsedAt,
 });
+
+export { sealedFactors } from "./sealed.ts";

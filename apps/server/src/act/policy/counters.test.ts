@@ -46,7 +46,7 @@ describe("counters", () => {
   };
   const q = (actionId: string) => sampleRequest({ actionId, facts: { amount: 10 } });
 
-  it("[K3] begin with what the rows say, each in its own window, scope and verbs", async () => {
+  it("[Q3] begin with what the rows say, each in its own window, scope and verbs", async () => {
     const { list, history } = rows();
     list.push(row(start - 10_000), row(start - 2 * hour), row(start - 30 * hour), row(start - 1_000));
     list.push(row(start - 60_000, { principalId: "other" }), row(start - 60_000, { verb: "read" }));
@@ -55,7 +55,7 @@ describe("counters", () => {
     expect(counters.values(q("new"), specs)).toEqual({ calls: 3, paid: 40 });
   });
 
-  it("[K1] count what this process decided at once, and forget it when it was not made", async () => {
+  it("[Q1] count what this process decided at once, and forget it when it was not made", async () => {
     const { counters } = process(rows().history);
     await counters.ready(tenantId, specs);
     for (const id of ["a", "b"]) counters.count(q(id));
@@ -70,7 +70,7 @@ describe("counters", () => {
     expect(counters.values(q("c"), specs)).toEqual({ calls: 1, paid: 10 });
   });
 
-  it("[K2] follow other processes within a second, and count what came back once", async () => {
+  it("[Q2] follow other processes within a second, and count what came back once", async () => {
     const { list, history } = rows();
     const { counters, clock } = process(history);
     await counters.ready(tenantId, specs);
@@ -85,7 +85,7 @@ describe("counters", () => {
     expect(counters.values(q("c"), specs).calls).toBe(2);
   });
 
-  it("[K4] let a window pass, and never early", async () => {
+  it("[Q4] let a window pass, and never early", async () => {
     const { counters, clock } = process(rows().history);
     await counters.ready(tenantId, specs);
     counters.count(q("a"));

@@ -1,12 +1,12 @@
 /**
  * Sliding windows over a tenant's actions: calls, or sums of a fact. Owns the memory of them; the truth is the
  * rows of actions, from which every process starts.
- * [K1] one's own actions count from the moment they are decided, before they are durable: of proposals that this
+ * [Q1] one's own actions count from the moment they are decided, before they are durable: of proposals that this
  *      process decides at once, none sees a window that the others have already filled;
- * [K2] what other processes decided counts at most `freshMs` after it is durable, if it was durable within
+ * [Q2] what other processes decided counts at most `freshMs` after it is durable, if it was durable within
  *      `lateMs`; so P processes may exceed a limit by what they decide within that time;
- * [K3] a process that starts begins with all that the rows say: a crash forgets nothing that was durable;
- * [K4] a window is cut into 60 parts and counts its oldest part in full: it never forgets early.
+ * [Q3] a process that starts begins with all that the rows say: a crash forgets nothing that was durable;
+ * [Q4] a window is cut into 60 parts and counts its oldest part in full: it never forgets early.
  * What counts is an action that was allowed or held when it was proposed, whatever became of it.
  */
 import { type CounterSpec, counterWindows, type DecisionRequest, type Verb } from "./domain.ts";

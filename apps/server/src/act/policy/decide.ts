@@ -25,7 +25,7 @@ export async function decide(deps: DecideDeps, given: DecisionRequest): Promise<
   if (onBehalfOf === undefined) return deniedBefore(evaluator.engine, [nobodyBehind]);
   const specs = shadow === null ? bundle.counters : [...bundle.counters, ...othersOf(shadow.bundle, bundle)];
   if (specs.length > 0) await counters.ready(given.tenantId, specs);
-  // from here to the count nothing waits, so that no other decision comes in between [K1]
+  // from here to the count nothing waits, so that no other decision comes in between [Q1]
   const counted = specs.length > 0 ? { counters: counters.values(given, specs) } : {};
   const asked: DecisionRequest = { ...given, onBehalfOf, ...counted };
   const decision = evaluator.decide(bundle, asked);

@@ -17,11 +17,14 @@ export type Effect = (typeof effects)[number];
 
 export type PolicyState = "draft" | "published" | "retired";
 
-/** Which state a version may leave, by what, and to where. Anything absent is refused. */
-export const transitions: Record<PolicyState, Partial<Record<"publish" | "supersede", PolicyState>>> = {
-  draft: { publish: "published" },
-  published: { publish: "published", supersede: "retired" }, // again, once connections declare other facts
-  retired: { publish: "published" },
+/** What becomes of a version; null: nothing, and whoever asked is told. A rollback publishes what is retired. */
+export const policyTransitions: Record<
+  PolicyState,
+  Record<"publish" | "rollback" | "supersede", PolicyState | null>
+> = {
+  draft: { publish: "published", rollback: null, supersede: null },
+  published: { publish: "published", rollback: null, supersede: "retired" }, // again, once connections declare other facts
+  retired: { publish: "published", rollback: "published", supersede: null },
 };
 
 /** A golden case: this request must get this answer, or the bundle cannot be published. */

@@ -18,6 +18,7 @@ export {
   type PolicyVersion,
   type PolicyVersionDetail,
   type PrincipalKind,
+  policyTransitions,
   type ShadowVerdict,
   type StepUp,
   stepUps,

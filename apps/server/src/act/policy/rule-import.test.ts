@@ -98,7 +98,7 @@ const asked = fc.record({
 });
 
 describe("imported rules", () => {
-  it("[I1] decide as the first that matches by priority, whatever the rules", () => {
+  it("[M1] decide as the first that matches by priority, whatever the rules", () => {
     fc.assert(
       fc.property(
         rules,

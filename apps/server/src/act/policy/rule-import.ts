@@ -1,7 +1,7 @@
 /**
  * Rules to Cedar. There the first match by priority decides, here a forbid wins over every permit; so a rule
  * that stops an action excludes what rules before it decide otherwise, and then both say the same:
- * [I1] for every action that some rule matches, the imported bundle decides as the first matching rule.
+ * [M1] for every action that some rule matches, the imported bundle decides as the first matching rule.
  * What cannot be the same is told to the author as a divergence.
  */
 import { policyIdOf, type RiskTier, type Rule, type RuleMatch, riskTiers, tierFloors } from "./rule-form.ts";

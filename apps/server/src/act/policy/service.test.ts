@@ -5,7 +5,7 @@ import { newId, systemClock } from "#platform/kernel";
 import { createVault } from "#platform/vault";
 import { createReceipts, type Receipts } from "#sign/receipts";
 import { drivers, useDatabase } from "#testing";
-import { type PolicyState, transitions } from "./domain.ts";
+import { type PolicyState, policyTransitions } from "./domain.ts";
 import type { FactSpec } from "./facts.ts";
 import { sampleCaller, sampleFacts, sampleRequest } from "./samples.ts";
 import { createPolicy, type Policy } from "./service.ts";
@@ -117,18 +117,18 @@ describe.each(drivers)("policy versions on %s", (driver) => {
     expect((await refusing.decide(ask(caller))).effect).toBe("allow");
   });
 
-  it("[P1] [P2] move as the table of transitions says, and back again", async () => {
+  it("[P1] [P2] move as the table of policyTransitions says, and back again", async () => {
     const { policy, caller } = setup();
     const first = await policy.createVersion(caller, permitAll);
     const second = await policy.createVersion(caller, denyPay);
     const stateOf = async (id: string): Promise<PolicyState> => (await policy.find(caller, id)).state;
     await policy.publish(caller, first.id);
-    expect(await stateOf(first.id)).toBe(transitions.draft.publish);
+    expect(await stateOf(first.id)).toBe(policyTransitions.draft.publish);
     await policy.publish(caller, second.id);
-    expect(await stateOf(first.id)).toBe(transitions.published.supersede);
+    expect(await stateOf(first.id)).toBe(policyTransitions.published.supersede);
     expect((await policy.decide(ask(caller))).effect).toBe("deny");
     await policy.publish(caller, first.id);
-    expect(await stateOf(first.id)).toBe(transitions.retired.publish);
+    expect(await stateOf(first.id)).toBe(policyTransitions.retired.publish);
     expect(await stateOf(second.id)).toBe("retired");
     expect((await policy.decide(ask(caller))).effect).toBe("allow");
     const messages = (await receiptsOf(db(), caller.tenantId)).map((receipt) => receipt.decision.message);

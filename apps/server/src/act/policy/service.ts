@@ -28,6 +28,7 @@ import { schemaText } from "./schema.ts";
 import { createShadow } from "./shadow.ts";
 import { normalSource } from "./source.ts";
 import * as store from "./store.ts";
+import { type KnownTool, unknownTools } from "./unknown-tools.ts";
 import type { Verdict } from "./workbench.ts";
 import { createWorkshop } from "./workshop.ts";
 
@@ -38,6 +39,8 @@ export interface PolicyDeps {
   readonly clock: Clock;
   /** The facts that the tenant's connections declare now. None when left out. */
   readonly facts?: (tenantId: string) => Promise<readonly FactSpec[]>;
+  /** The tools of the tenant's catalogue. Without it no name is told to be unknown. */
+  readonly tools?: (tenantId: string) => Promise<readonly KnownTool[]>;
   /** Somebody who may act, for the chain behind an agent; undefined: nobody, or disabled. */
   readonly person?: (tenantId: string, principalId: string) => Promise<ChainLink | undefined>;
   /** What counters are made from. Without it they stay at what this process decides. */
@@ -49,6 +52,8 @@ export interface PolicyDeps {
 export interface Policy {
   /** Every problem of a bundle, its golden cases included, against the tenant's own facts. Needs policies:read. */
   check(caller: Caller, source: BundleSource): Promise<FieldProblem[]>;
+  /** Names in a bundle that the tenant's catalogue does not hold. They refuse nothing. Needs policies:read. */
+  warnings(caller: Caller, source: BundleSource): Promise<FieldProblem[]>;
   /** A draft. Needs policies:write. Errors: POLICY_INVALID, POLICY_CASES_FAILED, both with all problems. */
   createVersion(caller: Caller, source: BundleSource): Promise<PolicyVersion>;
   /** Rules of the simple form as a bundle; stored as a draft where that is wished. Errors: POLICY_INVALID. */
@@ -173,6 +178,10 @@ export function createPolicy(deps: PolicyDeps): Policy {
   };
   return {
     check,
+    async warnings(caller, source) {
+      requirePermission(caller, "policies:read");
+      return deps.tools === undefined ? [] : unknownTools(source, await deps.tools(caller.tenantId));
+    },
     createVersion,
     importRules: (caller, wish) => importBundle({ check, createVersion }, caller, wish),
     publish: (caller, id, options) => publishVersion(publishing, caller, id, options),

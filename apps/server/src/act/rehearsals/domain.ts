@@ -1,5 +1,5 @@
 /**
- * Replays. States: [R1] queued -> running -> completed or failed, and nothing leaves an end; [R2] one process works on
+ * Replays. States: [Y1] queued -> running -> completed or failed, and nothing leaves an end; [Y2] one process works on
  * a replay at a time, and what an overtaken one finds out is not kept.
  */
 import type { Effect } from "#act/policy";

@@ -56,7 +56,7 @@ describe.each(drivers)("a replay on %s", (driver) => {
   const end = (database: Database, replay: store.ClaimedReplay) =>
     database.tx(tenantId, (tx) => store.endReplay(tx, replay, { report: createTally().report() }));
 
-  it("[R2] is worked on by one process, and what an overtaken one finds out is not kept", async () => {
+  it("[Y2] is worked on by one process, and what an overtaken one finds out is not kept", async () => {
     const { id } = await made();
     const [first, second] = await Promise.all([claim(), claim()]);
     const mine = first ?? second;
@@ -70,7 +70,7 @@ describe.each(drivers)("a replay on %s", (driver) => {
     expect(await db().tx(tenantId, (tx) => store.touchReplay(tx, mine, 5))).toBe(false);
     expect(await end(db(), mine)).toBe(false);
     expect(heir && (await end(db(), heir))).toBe(true);
-    expect(heir && (await end(db(), heir)), "[R1] an end is an end").toBe(false);
+    expect(heir && (await end(db(), heir)), "[Y1] an end is an end").toBe(false);
     expect(await db().read(tenantId, (reader) => store.findReplay(reader, tenantId, id))).toMatchObject({
       state: "completed",
     });

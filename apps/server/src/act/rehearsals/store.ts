@@ -65,7 +65,7 @@ export type ClaimedReplay = Pick<
   readonly claim: number;
 };
 
-/** [R2] Takes the oldest that waits, or that a process left behind. */
+/** [Y2] Takes the oldest that waits, or that a process left behind. */
 export async function claimReplay(tx: Tx, leftAfterMs: number): Promise<ClaimedReplay | undefined> {
   const [row] = await tx.query<ClaimedReplay>(sql`/* rehearsals.claim */
     update policy_replay r set state = 'running', claim = r.claim + 1, done = 0, touched_at = now()

@@ -32,6 +32,7 @@ export async function useHeaders(app: FastifyInstance, origins: readonly string[
       "link",
       "location",
       "preference-applied",
+      "receipt-durability",
       "retry-after",
       "x-ratelimit-limit",
       "x-ratelimit-remaining",

@@ -49,6 +49,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     services: { ...services, streams, metricsToken: config.metricsToken?.reveal() ?? null },
     routes,
     isOverloaded: () => isOverloaded() || loop.isLate(),
+    settle: services.witnessing.settle,
   });
   app.addHook("onClose", async () => loop.stop());
   app.addHook("preClose", async () => {

@@ -2,10 +2,14 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { type IdempotencyKeys, idempotencyKeyOf, underKey } from "./idempotency.ts";
 import { inputReader } from "./input.ts";
 import type { RateLimits } from "./rate-limit.ts";
+import { applyReceiptMode, type Settle } from "./receipt-durability.ts";
 import { type DoorEvents, originOf } from "./refusals.ts";
 import type { Answer, Context, Route } from "./route.ts";
 
-type Around = Pick<RateLimits, "countTenant"> & { readonly events?: DoorEvents | undefined };
+type Around = Pick<RateLimits, "countTenant"> & {
+  readonly events?: DoorEvents | undefined;
+  readonly settle?: Settle | undefined;
+};
 
 /**
  * What happens to an admitted request: read and check its input, run the handler once (under its
@@ -38,6 +42,8 @@ export function pipeline<S>(route: Route<S>, services: S, keys: IdempotencyKeys,
         : route.handle(services, context);
     const body = await (limits.events === undefined ? run() : limits.events.within(originOf(request), run));
     if (reply.sent) return reply;
+    if (limits.settle && request.caller && route.method !== "GET")
+      await applyReceiptMode(limits.settle, request.caller.tenantId, request, reply);
     return send(reply, body);
   };
 }

@@ -50,8 +50,10 @@ export const policyRoutes: readonly ServiceRoute[] = [
     body: policyBundle,
     answer: { status: 200, body: policyValidation },
     handle: async ({ policy }, { caller, body }) => {
-      const problems = await policy.check(caller, toSource(body));
-      return { valid: problems.length === 0, problems };
+      const source = toSource(body);
+      const problems = await policy.check(caller, source);
+      const warnings = problems.length > 0 ? [] : await policy.warnings(caller, source);
+      return { valid: problems.length === 0, problems, warnings };
     },
   }),
   route({

@@ -12,6 +12,7 @@ import { notFound } from "./not-found.ts";
 import { canonicalUrl } from "./path-alias.ts";
 import { pipeline } from "./pipeline.ts";
 import { createRateLimits, type RateLimits } from "./rate-limit.ts";
+import type { Settle } from "./receipt-durability.ts";
 import { type DoorEvents, noteRefusal } from "./refusals.ts";
 import { requestIdOf } from "./request-id.ts";
 import { type RequestMetrics, useRequestLog } from "./request-log.ts";
@@ -30,6 +31,8 @@ export interface ServerDeps<S> {
   readonly isOverloaded?: () => boolean;
   /** Told of what is refused, and of where each request came from; nobody, when absent. */
   readonly events?: DoorEvents | undefined;
+  /** Waits for the receipts of a change where its caller asks for that; without it nobody waits. */
+  readonly settle?: Settle | undefined;
 }
 
 const defaultMaxRequests = 2_000;
@@ -92,7 +95,11 @@ function addRoutes<S>(
   useBodyForm(scope, form);
   for (const route of deps.routes) {
     if ((route.bodyForm ?? "json") !== form) continue;
-    const answer = pipeline(route, deps.services, deps.idempotency, { ...limits, events: deps.events });
+    const answer = pipeline(route, deps.services, deps.idempotency, {
+      ...limits,
+      events: deps.events,
+      settle: deps.settle,
+    });
     scope.route({
       method: route.method,
       url: route.path,

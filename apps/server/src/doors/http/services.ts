@@ -55,6 +55,7 @@ export interface Services {
   readonly policy: Pick<
     Policy,
     | "check"
+    | "warnings"
     | "createVersion"
     | "importRules"
     | "list"
@@ -88,7 +89,7 @@ export interface Services {
   readonly factors: Omit<Factors, "prove" | "purge">;
   readonly workflows: Omit<Workflows, "follow">;
   readonly receipts: Pick<Receipts, "find" | "list" | "sdJwt" | "trust" | "keys" | "jwks" | "verifyRequest">;
-  readonly witnessing: Pick<Witnessing, "prove" | "trust" | "addCheckpoint" | "quorum">;
+  readonly witnessing: Pick<Witnessing, "prove" | "trust" | "addCheckpoint" | "quorum" | "settle">;
   readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
   readonly interop: Interop;
   readonly receiptLog: Pick<

@@ -96,7 +96,9 @@ async function findSigner(
   body: Uint8Array,
 ): Promise<Webhook | undefined> {
   for (const candidate of candidates) {
-    const secret = await deps.vault.readSecret(candidate.tenantId, candidate.secret).catch(() => undefined); // an owner without its secret accepts nothing
+    const secret = await deps.vault
+      .readSecret(candidate.tenantId, candidate.secret, { principalId: null, purpose: "webhook" })
+      .catch(() => undefined); // an owner without its secret accepts nothing
     if (secret !== undefined && isSignedBy(secret, signed, body)) return candidate;
   }
   return undefined;

@@ -48,6 +48,17 @@ export interface Config {
     | { readonly kind: "postgres"; readonly url: Secret<string>; readonly poolSize: number };
   /** Null in development where nothing is set: `loadOrCreateKeys` then keeps one in the data directory. */
   readonly keys: { readonly dataEncryption: Secret<Uint8Array> | null; readonly jwt: Secret<string> | null };
+  /** What wraps data keys, besides the key of this process. */
+  readonly kms: {
+    readonly more: readonly Secret<Uint8Array>[];
+    readonly transit: {
+      readonly url: string;
+      readonly mount: string;
+      readonly key: string;
+      readonly auth: { readonly token: string } | { readonly roleId: string; readonly secretId: string };
+    } | null;
+    readonly cacheMs: number;
+  };
   readonly limits: {
     /** Runs in hand of this process. */
     readonly maxConcurrency: number;
@@ -222,6 +233,20 @@ function checkTogether(v: Values, env: Environment, report: Report, warnings: st
       );
     } else warnings.push("DATABASE_URL is ignored; set OARS_STORE=postgres to use it.");
   }
+  if (v.OARS_KMS === "transit") {
+    if (v.OARS_KMS_URL === null)
+      report(
+        "OARS_KMS_URL",
+        "missing",
+        `is needed by OARS_KMS=transit; set ${variables.OARS_KMS_URL.reader.type}`,
+      );
+    if (v.OARS_KMS_TOKEN === null && (v.OARS_KMS_ROLE_ID === null || v.OARS_KMS_SECRET_ID === null))
+      report(
+        "OARS_KMS_TOKEN",
+        "missing",
+        "OARS_KMS=transit needs it, or OARS_KMS_ROLE_ID with OARS_KMS_SECRET_ID",
+      );
+  }
   if (v.OARS_ENV === "production") checkProduction(v, isSet, report, warnings);
 }
 
@@ -232,6 +257,7 @@ function checkProduction(
   warnings: string[],
 ): void {
   for (const name of ["OARS_DATA_ENCRYPTION_KEY", "OARS_JWT_SECRET", "OARS_PUBLIC_URL"] as const) {
+    if (name === "OARS_DATA_ENCRYPTION_KEY" && v.OARS_KMS === "transit") continue;
     if (!isSet(name))
       report(name, "missing", `production has no default for it; set ${variables[name].reader.type}`);
   }
@@ -293,6 +319,7 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     },
     store: storeOf(v),
     keys: { dataEncryption: v.OARS_DATA_ENCRYPTION_KEY, jwt: v.OARS_JWT_SECRET },
+    kms: { more: v.OARS_DATA_ENCRYPTION_KEYS_MORE, transit: transitOf(v), cacheMs: v.OARS_KEY_CACHE_MS },
     limits: {
       maxConcurrency: v.OARS_MAX_CONCURRENCY,
       maxRunning: v.OARS_MAX_RUNNING,
@@ -341,6 +368,14 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     },
     warnings,
   };
+}
+
+function transitOf(v: Values): Config["kms"]["transit"] {
+  if (v.OARS_KMS !== "transit") return null;
+  const { OARS_KMS_MOUNT: mount, OARS_KMS_KEY: key, OARS_KMS_ROLE_ID: roleId } = v;
+  const secretId = v.OARS_KMS_SECRET_ID?.reveal();
+  const auth = roleId && secretId ? { roleId, secretId } : { token: v.OARS_KMS_TOKEN?.reveal() ?? "" };
+  return { url: v.OARS_KMS_URL ?? "", mount, key, auth };
 }
 
 const storeOf = (v: Values): Config["store"] =>

@@ -144,10 +144,28 @@ export const allowedTools: Reader<readonly { readonly tenantId: string | null; r
 export const key32: Reader<Secret<Uint8Array>> = reader(
   "32 random bytes as 64 hex digits or base64 (make one: `openssl rand -base64 32`)",
   (value) => {
-    const key = decodeKey(value);
-    return key && new Set(key).size > 8 ? new Secret(key) : undefined;
+    const key = soundKey(value);
+    return key && new Secret(key);
   },
 );
+
+/** Keys as `key32`, in a comma list. */
+export const key32List: Reader<readonly Secret<Uint8Array>[]> = reader(
+  "a comma list of keys of 32 random bytes",
+  (value) => {
+    const keys = commaList(value).map(soundKey);
+    return keys.every((key) => key !== undefined) ? keys.map((key) => new Secret(key)) : undefined;
+  },
+);
+
+/** Random bytes: not a few that repeat, not ones that count up, not a readable text. */
+function soundKey(text: string): Uint8Array | undefined {
+  const key = decodeKey(text);
+  if (!key || new Set(key).size <= 8) return undefined;
+  const counts = key.every((byte, i) => i === 0 || byte === (((key[i - 1] ?? 0) + 1) & 0xff));
+  const readable = key.every((byte) => byte >= 0x20 && byte < 0x7f);
+  return counts || readable ? undefined : key;
+}
 
 /** A text of at least 32 characters that is neither a placeholder nor a repetition. */
 export const passphrase: Reader<Secret<string>> = reader(

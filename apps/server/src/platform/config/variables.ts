@@ -233,6 +233,52 @@ export const variables = {
         "The key that wraps every tenant's data key. Whoever loses it loses all sealed data: keep a copy apart from the backups.",
     },
   ),
+  OARS_DATA_ENCRYPTION_KEYS_MORE: always(read.key32List, "", {
+    group: "Secrets",
+    secret: true,
+    description:
+      "Further keys that may have wrapped data keys, for a change of `OARS_DATA_ENCRYPTION_KEY`: they open, and wrap nothing.",
+  }),
+  OARS_KMS: always(read.oneOf("local", "transit"), "local", {
+    group: "Secrets",
+    description:
+      "Who wraps data keys: `local`, with `OARS_DATA_ENCRYPTION_KEY`; `transit`, a service with the interface of HashiCorp Vault's transit engine.",
+  }),
+  OARS_KMS_URL: sometimes(read.webAddress, "needed when `OARS_KMS=transit`", {
+    group: "Secrets",
+    description: "Of the key service, such as `https://vault.example:8200`.",
+  }),
+  OARS_KMS_MOUNT: always(read.text("a path", /^[A-Za-z0-9_-]{1,100}$/), "transit", {
+    group: "Secrets",
+    description: "Where the transit engine is mounted.",
+  }),
+  OARS_KMS_KEY: always(read.text("a name", /^[A-Za-z0-9_.-]{1,100}$/), "oars", {
+    group: "Secrets",
+    description: "The key of the engine that wraps data keys.",
+  }),
+  OARS_KMS_TOKEN: sometimes(
+    read.secretText("a token", /^\S{1,4000}$/),
+    "needed when `OARS_KMS=transit` without a role",
+    {
+      group: "Secrets",
+      secret: true,
+      description: "Proves this server to the key service.",
+    },
+  ),
+  OARS_KMS_ROLE_ID: sometimes(read.text("a role id", /^\S{1,200}$/), "for a login by AppRole", {
+    group: "Secrets",
+    description: "In place of `OARS_KMS_TOKEN`, with `OARS_KMS_SECRET_ID`.",
+  }),
+  OARS_KMS_SECRET_ID: sometimes(read.secretText("a secret id", /^\S{1,4000}$/), "for a login by AppRole", {
+    group: "Secrets",
+    secret: true,
+    description: "Belongs to `OARS_KMS_ROLE_ID`.",
+  }),
+  OARS_KEY_CACHE_MS: always(read.whole(100, 3_600_000, "milliseconds"), "60000", {
+    group: "Secrets",
+    description:
+      "How long unwrapped data keys serve before they are read anew. While the key service does not answer they go on. Set it alike for all processes: a rotation waits twice as long.",
+  }),
   OARS_JWT_SECRET: sometimes(
     read.passphrase,
     "made once and kept in the data directory; production must set it",

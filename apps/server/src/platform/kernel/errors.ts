@@ -79,6 +79,7 @@ export const errorCatalogue = {
     "There is no secret named {name}; store it with PUT /v1/secrets/{name}.",
   ),
   SECRET_UNREADABLE: spec(500, "never", "Secret {name} cannot be decrypted with the configured key."),
+  KMS_UNAVAILABLE: spec(503, "after", "The key service cannot be used: {reason}; wait {seconds} s."),
   VAULT_KEY_INVALID: spec(500, "never", "The vault key must be 32 bytes in base64 or hex."),
 
   EVENT_NOT_FOUND: spec(404, "never", "There is no such security event."),

@@ -54,6 +54,10 @@ export const faultPoints = [
   "runs.after-signal",
   // a connection got a credential that is not stored yet
   "grants.after-obtain",
+  // keys of the vault are rotated
+  "vault.after-rewrap",
+  "vault.after-key",
+  "vault.after-reseal",
 ] as const;
 
 export type FaultPoint = (typeof faultPoints)[number];

@@ -4,7 +4,7 @@
  * moved to another tenant, secret or use do not open.
  */
 import { OarsError } from "#platform/kernel";
-import { toXaesKey, type XaesKey, xaesOpen, xaesSeal } from "./xaes.ts";
+import { type XaesKey, xaesOpen, xaesSeal } from "./xaes.ts";
 
 /** Secrets as the API shows them: everything but the value. */
 export interface SecretInfo {
@@ -18,7 +18,7 @@ export interface SecretInfo {
   readonly updatedBy: string | null;
 }
 
-/** A tenant's data keys by number; the highest one seals. */
+/** A tenant's data keys by number; `current` seals. */
 export interface KeyRing {
   readonly tenantId: string;
   readonly current: number;
@@ -30,6 +30,9 @@ export interface WrappedKey {
   readonly number: number;
   readonly kekId: string;
   readonly wrapped: Uint8Array;
+  readonly createdAt: Date;
+  /** Milliseconds until it seals; 0 or less: it does. */
+  readonly activeInMs: number;
 }
 
 const format = 1;
@@ -49,10 +52,7 @@ export const purposeOfSecret = (name: string): string => `secret/${name}`;
 export function sealWith(ring: KeyRing, purpose: string, plain: Uint8Array): Uint8Array {
   const key = ring.keys.get(ring.current);
   if (!key) throw new Error("a key ring without its current key");
-  const header = Buffer.alloc(headerBytes);
-  header[0] = format;
-  header.writeUInt32BE(ring.current, 1);
-  return Buffer.concat([header, xaesSeal(key, plain, associated(ring.tenantId, purpose))]);
+  return Buffer.concat([headerOf(ring.current), xaesSeal(key, plain, associated(ring.tenantId, purpose))]);
 }
 
 /** Number of the data key that sealed these bytes; undefined when they are not sealed bytes of this format. */
@@ -78,39 +78,28 @@ export function openWith(
   }
 }
 
-/** Wraps a new data key for the database. */
-export const wrapKey = (kek: XaesKey, tenantId: string, number: number, dataKey: Uint8Array): Uint8Array =>
-  xaesSeal(kek, dataKey, associated(tenantId, `data-key/${number}`));
-
-/** The ring of those keys that the key-encryption key unwraps; the newest one must be among them. */
-export function toKeyRing(
-  kek: XaesKey,
-  kekId: string,
+/** The ring of those keys that could be unwrapped; the one that seals must be among them. */
+export function keyRingOf(
   tenantId: string,
   rows: readonly WrappedKey[],
+  keys: ReadonlyMap<number, XaesKey>,
 ): KeyRing {
-  const keys = new Map<number, XaesKey>();
-  let newest: WrappedKey | undefined;
-  for (const row of rows) {
-    if (!newest || row.number > newest.number) newest = row;
-    try {
-      keys.set(
-        row.number,
-        toXaesKey(xaesOpen(kek, row.wrapped, associated(tenantId, `data-key/${row.number}`))),
-      );
-    } catch {
-      // Left out: what it sealed answers SECRET_UNREADABLE, and so does the newest one below.
-    }
-  }
-  if (!newest || !keys.has(newest.number)) {
-    const cause = new Error(
-      `the data key is wrapped by key ${newest?.kekId}; the configured key is ${kekId}`,
-    );
+  const sealing = rows.filter((row) => row.activeInMs <= 0).at(-1) ?? rows[0];
+  if (!sealing || !keys.has(sealing.number)) {
+    const cause = new Error(`the data key is wrapped by key ${sealing?.kekId}, which is not configured`);
     throw new OarsError("SECRET_UNREADABLE", { name: "of the tenant" }, { cause });
   }
-  return { tenantId, current: newest.number, keys };
+  return { tenantId, current: sealing.number, keys };
+}
+
+/** How sealed bytes of that data key begin. */
+export function headerOf(number: number): Uint8Array {
+  const header = Buffer.alloc(headerBytes);
+  header[0] = format;
+  header.writeUInt32BE(number, 1);
+  return header;
 }
 
 /** Unambiguous: a tenant id is a UUID and holds no zero byte. */
-const associated = (tenantId: string, purpose: string): Uint8Array =>
+export const associated = (tenantId: string, purpose: string): Uint8Array =>
   Buffer.from(`oars/sealed/${format}\0${tenantId}\0${purpose}`);

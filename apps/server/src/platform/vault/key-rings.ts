@@ -1,13 +1,15 @@
 /**
- * Data keys of tenants, unwrapped and kept in memory. A tenant's first key is made on first use; when many
- * processes are first at once, all of them use the one that became durable.
+ * Data keys of tenants, unwrapped and kept in memory. A tenant's first key is made on first use; when many processes
+ * are first at once, all of them use the one that became durable. V1 A ring is read anew after its time, and when a
+ * key that is there begins to seal; while that fails, the ring in memory goes on. V2 A key that is there can be read
+ * before it seals.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Database, Tx } from "#platform/db";
-import { OarsError } from "#platform/kernel";
-import { type KeyRing, toKeyRing, wrapKey } from "./domain.ts";
+import { type KeyRing, keyRingOf, type WrappedKey } from "./domain.ts";
+import type { KeyService } from "./key-service.ts";
 import { insertDataKey, listDataKeys } from "./store.ts";
-import { toXaesKey } from "./xaes.ts";
+import { toXaesKey, type XaesKey } from "./xaes.ts";
 
 export interface KeyRings {
   cached(tenantId: string): KeyRing | undefined;
@@ -17,53 +19,106 @@ export interface KeyRings {
   reload(tenantId: string): Promise<KeyRing>;
 }
 
+export interface KeyRingsDeps {
+  readonly db: Database;
+  readonly keys: KeyService;
+  /** How long a ring serves before it is read anew. */
+  readonly ringMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Kept {
+  readonly ring: KeyRing;
+  readonly until: number;
+}
+
 const mostTenants = 10_000;
 
-export function createKeyRings(deps: { db: Database; kek: Uint8Array }): KeyRings {
-  if (deps.kek.length !== 32) throw new OarsError("VAULT_KEY_INVALID");
-  const kek = toXaesKey(deps.kek);
-  const kekId = createHash("sha256").update("oars/kek-id\0").update(deps.kek).digest("hex").slice(0, 16);
-  const rings = new Map<string, KeyRing>();
+export function createKeyRings(deps: KeyRingsDeps): KeyRings {
+  const rings = new Map<string, Kept>();
   const loading = new Map<string, Promise<KeyRing>>();
 
-  const keep = (ring: KeyRing): KeyRing => {
+  const keep = (made: Made): KeyRing => {
+    const { ring, activeInMs } = made;
     const oldest = rings.size >= mostTenants ? rings.keys().next().value : undefined;
-    if (oldest !== undefined) rings.delete(oldest);
-    rings.set(ring.tenantId, ring);
+    if (oldest !== undefined && !rings.has(ring.tenantId)) rings.delete(oldest);
+    const lifeMs = Math.min(deps.ringMs, activeInMs ?? deps.ringMs);
+    rings.set(ring.tenantId, { ring, until: performance.now() + lifeMs });
     return ring;
-  };
-
-  const readOrMake = async (tx: Tx, tenantId: string): Promise<KeyRing> => {
-    let rows = await listDataKeys(tx, tenantId);
-    if (rows.length === 0) {
-      const wrapped = wrapKey(kek, tenantId, 1, randomBytes(32));
-      await insertDataKey(tx, tenantId, { number: 1, kekId, wrapped });
-      rows = await listDataKeys(tx, tenantId);
-    }
-    return toKeyRing(kek, kekId, tenantId, rows);
   };
 
   const load = (tenantId: string): Promise<KeyRing> => {
     const pending = loading.get(tenantId);
     if (pending !== undefined) return pending;
-    const started = deps.db
-      .tx(tenantId, (tx) => readOrMake(tx, tenantId))
+    const started = readOrMake(deps, tenantId)
       .then(keep)
       .finally(() => loading.delete(tenantId));
     loading.set(tenantId, started);
     return started;
   };
 
+  /** [V1] Nobody waits for the renewal of a ring. */
+  const renew = (tenantId: string, kept: Kept): void => {
+    if (kept.until > performance.now() || loading.has(tenantId)) return;
+    load(tenantId).catch((error: unknown) => {
+      const again = Math.min(deps.ringMs, 5_000);
+      rings.set(tenantId, { ring: kept.ring, until: performance.now() + again });
+      deps.onError(error);
+    });
+  };
+
   return {
-    cached: (tenantId) => rings.get(tenantId),
+    cached: (tenantId) => {
+      const kept = rings.get(tenantId);
+      if (kept !== undefined) renew(tenantId, kept);
+      return kept?.ring;
+    },
     reload: load,
     get: async (tenantId, within) => {
-      const ring = rings.get(tenantId);
-      if (ring) return ring;
+      const kept = rings.get(tenantId);
+      if (kept !== undefined) {
+        if (!within) renew(tenantId, kept);
+        return kept.ring;
+      }
       if (!within) return load(tenantId);
-      const made = await readOrMake(within, tenantId);
+      const made = await readOrMakeWithin(deps.keys, within, tenantId);
       within.onCommit(() => keep(made)); // a key that was rolled back must not seal anything
-      return made;
+      return made.ring;
     },
   };
+}
+
+interface Made {
+  readonly ring: KeyRing;
+  /** Milliseconds until another key seals; null: none is waiting. */
+  readonly activeInMs: number | null;
+}
+
+/** Outside of a transaction: the key service may be slow. */
+async function readOrMake(deps: KeyRingsDeps, tenantId: string): Promise<Made> {
+  const read = () => deps.db.read(tenantId, (db) => listDataKeys(db, tenantId));
+  const rows = await read();
+  if (rows.length > 0) return toMade(deps.keys, tenantId, rows);
+  const first = { number: 1, ...(await deps.keys.wrap(tenantId, 1, randomBytes(32))), activeInMs: 0 };
+  await deps.db.tx(tenantId, (tx) => insertDataKey(tx, tenantId, first));
+  return toMade(deps.keys, tenantId, await read());
+}
+
+async function readOrMakeWithin(keys: KeyService, tx: Tx, tenantId: string): Promise<Made> {
+  const rows = await listDataKeys(tx, tenantId);
+  if (rows.length > 0) return toMade(keys, tenantId, rows);
+  const first = { number: 1, ...(await keys.wrap(tenantId, 1, randomBytes(32))), activeInMs: 0 };
+  await insertDataKey(tx, tenantId, first);
+  return toMade(keys, tenantId, await listDataKeys(tx, tenantId));
+}
+
+async function toMade(keys: KeyService, tenantId: string, rows: readonly WrappedKey[]): Promise<Made> {
+  const opened = new Map<number, XaesKey>();
+  for (const row of rows) {
+    const plain = await keys.unwrap(tenantId, row);
+    if (plain !== undefined) opened.set(row.number, toXaesKey(plain));
+  }
+  const waiting = rows.filter((row) => row.activeInMs > 0).map((row) => row.activeInMs);
+  const activeInMs = waiting.length === 0 ? null : Math.min(...waiting);
+  return { ring: keyRingOf(tenantId, rows, opened), activeInMs };
 }

@@ -1,5 +1,6 @@
 import type { Database, Tx } from "#platform/db";
 import { newId, OarsError } from "#platform/kernel";
+import { createAccessLog, listUses, type SecretAccess, type SecretUse } from "./access-log.ts";
 import {
   checkSecretName,
   keyNumberOf,
@@ -9,8 +10,9 @@ import {
   sealWith,
 } from "./domain.ts";
 import { createKeyRings } from "./key-rings.ts";
+import { type KeyService, localKeys } from "./key-service.ts";
 import { createSecretCache } from "./secret-cache.ts";
-import { deleteSecretRow, findSealed, listSecretRows, putSecretRow } from "./store.ts";
+import { deleteSecretRow, findSealed, listKeks, listSecretRows, putSecretRow } from "./store.ts";
 
 /** Seals and opens for one tenant without waiting, for hot paths. */
 export interface Sealer {
@@ -27,7 +29,19 @@ export interface Vault {
    * The value, for connectors and signature checks alone. May be up to 5 s old when another process replaced
    * it. Not inside a transaction. Throws SECRET_NOT_FOUND, SECRET_UNREADABLE.
    */
-  readSecret(tenantId: string, name: string): Promise<string>;
+  readSecret(tenantId: string, name: string, use?: SecretUse): Promise<string>;
+  /** Who used it for what, by the hour, newest first. */
+  listUses(
+    tenantId: string,
+    name: string,
+    page: { readonly limit: number; readonly before: string | undefined },
+  ): Promise<SecretAccess[]>;
+  /** Writes the uses that were counted; a process calls it every few seconds and before its end. */
+  flushUses(): Promise<void>;
+  /** Throws CONFIG_INVALID when there are data keys that none of the configured keys can unwrap. */
+  check(): Promise<void>;
+  /** The same bytes sealed with the newest data key. Throws SECRET_UNREADABLE. */
+  reseal(tenantId: string, purpose: string, sealed: Uint8Array): Promise<Uint8Array>;
   listSecrets(tenantId: string): Promise<SecretInfo[]>;
   /** Throws SECRET_NOT_FOUND. */
   deleteSecret(tx: Tx, tenantId: string, name: string): Promise<void>;
@@ -41,14 +55,22 @@ export interface Vault {
 
 export interface VaultDeps {
   readonly db: Database;
-  /** The key-encryption key: 32 bytes, or VAULT_KEY_INVALID is thrown. */
-  readonly kek: Uint8Array;
+  /** What wraps data keys: 32 bytes, or VAULT_KEY_INVALID is thrown. In its place `keys`. */
+  readonly kek?: Uint8Array;
+  readonly keys?: KeyService;
+  /** How long data keys serve before they are read and unwrapped anew; 60,000 when absent. */
+  readonly ringMs?: number;
+  readonly onError?: (error: unknown) => void;
 }
 
+const serverUse: SecretUse = { principalId: null, purpose: "server" };
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 export function createVault(deps: VaultDeps): Vault {
-  const rings = createKeyRings(deps);
+  const { db, ringMs = 60_000, onError = () => {} } = deps;
+  const keys = deps.keys ?? localKeys(deps.kek ?? new Uint8Array());
+  const rings = createKeyRings({ db, keys, ringMs, onError });
+  const uses = createAccessLog(db);
   const values = createSecretCache();
 
   const open = async (tenantId: string, purpose: string, sealed: Uint8Array, name?: string) => {
@@ -73,7 +95,32 @@ export function createVault(deps: VaultDeps): Vault {
       tx.onCommit(() => values.drop(tenantId, name));
       return row;
     },
-    readSecret: (tenantId, name) => values.get(tenantId, name, () => readFresh(tenantId, name)),
+    readSecret: async (tenantId, name, use = serverUse) => {
+      const value = await values.get(tenantId, name, () => readFresh(tenantId, name));
+      uses.used(tenantId, name, use);
+      return value;
+    },
+    listUses: async (tenantId, name, page) => {
+      await uses.flush();
+      return db.read(tenantId, (reader) => listUses(reader, tenantId, name, page));
+    },
+    flushUses: uses.flush,
+    check: async () => {
+      const foreign = (await listKeks(db)).filter(({ kekId }) => !keys.knows(kekId));
+      if (foreign.length === 0) return;
+      const ids = foreign.map(({ kekId, tenants }) => `${kekId} (${tenants} tenants)`).join(", ");
+      const message = `there are data sealed under ${ids}, and no key that is configured opens them; set OARS_DATA_ENCRYPTION_KEY to the key they were sealed with, or add it to OARS_DATA_ENCRYPTION_KEYS_MORE`;
+      const errors = [{ path: "OARS_DATA_ENCRYPTION_KEY", code: "foreign", message }];
+      throw new OarsError(
+        "CONFIG_INVALID",
+        { problems: `  OARS_DATA_ENCRYPTION_KEY: ${message}` },
+        { errors },
+      );
+    },
+    reseal: async (tenantId, purpose, sealed) => {
+      const plain = await open(tenantId, purpose, sealed);
+      return sealWith(await rings.get(tenantId), purpose, plain);
+    },
     listSecrets: (tenantId) => deps.db.read(tenantId, (db) => listSecretRows(db, tenantId)),
     deleteSecret: async (tx, tenantId, name) => {
       const [row] = await deleteSecretRow(tx, tenantId, name);

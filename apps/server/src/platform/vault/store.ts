@@ -1,15 +1,23 @@
-import { type Db, sql, type Tx } from "#platform/db";
+import { type Database, type Db, sql, type Tx } from "#platform/db";
 import type { SecretInfo, WrappedKey } from "./domain.ts";
+import type { SealedTable } from "./rotation.ts";
 
 export const listDataKeys = (db: Db, tenantId: string): Promise<WrappedKey[]> =>
   db.query(sql`/* vault.list_data_keys */
-    select number, kek_id as "kekId", wrapped from data_key where tenant_id = ${tenantId} order by number`);
+    select number, kek_id as "kekId", wrapped, created_at as "createdAt",
+      (extract(epoch from active_at - now()) * 1000)::float8 as "activeInMs"
+    from data_key where tenant_id = ${tenantId} order by number`);
 
 /** Keeps the key that is there when another transaction was first. */
-export const insertDataKey = (tx: Tx, tenantId: string, key: WrappedKey): Promise<unknown[]> =>
+export const insertDataKey = (
+  tx: Tx,
+  tenantId: string,
+  key: Omit<WrappedKey, "createdAt">,
+): Promise<unknown[]> =>
   tx.query(sql`/* vault.insert_data_key */
-    insert into data_key (tenant_id, number, kek_id, wrapped)
-    values (${tenantId}, ${key.number}, ${key.kekId}, ${key.wrapped})
+    insert into data_key (tenant_id, number, kek_id, wrapped, created_at, active_at)
+    values (${tenantId}, ${key.number}, ${key.kekId}, ${key.wrapped}, clock_timestamp(),
+      now() + make_interval(secs => ${key.activeInMs / 1_000}))
     on conflict (tenant_id, number) do nothing`);
 
 const info = sql`id, name, version, created_at as "createdAt", created_by as "createdBy",
@@ -38,3 +46,25 @@ export const listSecretRows = (db: Db, tenantId: string): Promise<SecretInfo[]> 
 export const deleteSecretRow = (tx: Tx, tenantId: string, name: string): Promise<{ id: string }[]> =>
   tx.query(sql`/* vault.delete_secret */
     delete from secret where tenant_id = ${tenantId} and name = ${name} returning id`);
+
+/** Key-encryption keys that data keys are wrapped with, of all tenants. */
+export const listKeks = (
+  db: Database,
+): Promise<{ kekId: string; keys: number; tenants: number; newest: number }[]> =>
+  db.system.query(sql`/* vault.list_keks */
+    select kek_id as "kekId", count(*)::int as keys, count(distinct tenant_id)::int as tenants, max(number) as newest
+    from data_key group by kek_id order by kek_id`);
+
+/** Secrets, as rotation sees them. */
+export const sealedSecrets: SealedTable = {
+  name: "secret",
+  list: (db, tenantId, { header, after, limit }) =>
+    db.query(sql`/* vault.list_sealed_secrets */
+      select name as id, 'secret/' || name as purpose, sealed from secret
+      where tenant_id = ${tenantId} and name > ${after ?? ""} and substring(sealed from 1 for 5) <> ${header}
+      order by name limit ${limit}`),
+  replace: (tx, tenantId, row, sealed) =>
+    tx.query(sql`/* vault.replace_sealed_secret */
+      update secret set sealed = ${sealed}
+      where tenant_id = ${tenantId} and name = ${row.id} and sealed = ${row.sealed}`),
+};

@@ -2,9 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Database, type Sql, sql } from "#platform/db";
 import { newId } from "#platform/kernel";
 import { drivers, useDatabase } from "#testing";
-import { wrapKey } from "./domain.ts";
-import { createVault, type Vault } from "./index.ts";
-import { toXaesKey } from "./xaes.ts";
+import { createVault, localKeys, type Vault } from "./index.ts";
 
 const kek = new Uint8Array(32).fill(5);
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -190,10 +188,10 @@ describe.each(drivers)("vault on %s", (driver) => {
     const tenantId = newId();
     const [old, fresh] = [vaultOf(), vaultOf()];
     const first = await old.seal(tenantId, "p", bytes("one"));
-    const wrapped = wrapKey(toXaesKey(kek), tenantId, 2, new Uint8Array(32).fill(3));
+    const { kekId, wrapped } = await localKeys(kek).wrap(tenantId, 2, new Uint8Array(32).fill(3));
     await asSystem(
       db(),
-      sql`insert into data_key (tenant_id, number, kek_id, wrapped) values (${tenantId}, 2, 'test', ${wrapped})`,
+      sql`insert into data_key (tenant_id, number, kek_id, wrapped) values (${tenantId}, 2, ${kekId}, ${wrapped})`,
     );
     const second = await fresh.seal(tenantId, "p", bytes("two"));
     expect(second[4]).toBe(2);

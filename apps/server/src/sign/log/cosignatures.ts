@@ -1,6 +1,12 @@
 import type { Database } from "#platform/db";
 import { installationId } from "#sign/receipts";
-import { findWitnessedSize, listCosignatures, putCosignature } from "./heads-store.ts";
+import {
+  findCosignedHead,
+  findHeadEntry,
+  findWitnessedSize,
+  listCosignatures,
+  putCosignature,
+} from "./heads-store.ts";
 import { findHead } from "./store.ts";
 
 /** Keeps what a witness gave for a head of the log of logs; the caller has verified it. */
@@ -24,3 +30,17 @@ export const newestHead = (
     const { length } = await listCosignatures(tx, installationId, head.size);
     return { size: head.size, cosignatures: length };
   });
+
+/** Whether so many witnesses cosigned a head of the log of logs that holds the tenant's log of at least this size. */
+export async function isWitnessed(
+  db: Database,
+  tenantId: string,
+  size: number,
+  quorum: number,
+): Promise<boolean> {
+  if (size === 0) return true;
+  const above = await db.read(installationId, (tx) => findCosignedHead(tx, installationId, quorum));
+  if (!above) return false;
+  const entry = await db.read(tenantId, (tx) => findHeadEntry(tx, tenantId, size - 1, above.size));
+  return entry !== undefined;
+}

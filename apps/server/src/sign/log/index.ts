@@ -1,4 +1,4 @@
-export { keepCosignature, newestHead, witnessedSize } from "./cosignatures.ts";
+export { isWitnessed, keepCosignature, newestHead, witnessedSize } from "./cosignatures.ts";
 export type { LogFile } from "./files.ts";
 export { checkLogs, type Difference, type LogFindings } from "./fsck.ts";
 export { createHeads, type Heads, type HeadsDeps } from "./heads.ts";

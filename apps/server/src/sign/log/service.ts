@@ -70,7 +70,7 @@ export interface Log {
   file(tenantId: string, path: string): Promise<LogFile | undefined>;
   status(tenantId: string): Promise<LogStatus>;
   /** The size of the log when all that was durable at the call is in it; 0 for an empty one. Throws like sequenceNow. */
-  logged(tenantId: string): Promise<number>;
+  logged(tenantId: string, waitMs?: number): Promise<number>;
 }
 
 export interface LogDeps {
@@ -118,9 +118,9 @@ export function createLog(deps: LogDeps): Log {
     throw notLogged();
   };
 
-  const logged = async (tenantId: string): Promise<number> => {
+  const logged = async (tenantId: string, most = longMs): Promise<number> => {
     const boundary = newId();
-    const deadline = performance.now() + longMs;
+    const deadline = performance.now() + most;
     while ((await db.read(tenantId, (tx) => countPendingOf(tx, tenantId, boundary))) > 0) {
       if (performance.now() > deadline) throw notLogged();
       const result = await sequencer.sequence(tenantId);

@@ -21,6 +21,7 @@ export type { KeyHolder, Signer } from "./key-holders.ts";
 export { softwareKeys } from "./key-holders.ts";
 export { areLogKeys, type KeyUse } from "./key-store.ts";
 export { type ReceiptRetirement, retireReceipts } from "./retention.ts";
+export { sealedDisclosures, sealedSigningKeys } from "./sealed.ts";
 export { type Added, createReceipts, type Receipts, type ReceiptsDeps } from "./service.ts";
 export {
   createSigners,

@@ -4,7 +4,7 @@
  */
 import { formatVkey, formatWitnessVkey, noteKey, type WitnessProof, witnessKey } from "@oars/receipts";
 import { sha256 } from "#platform/kernel";
-import { type Heads, type Log, newestHead } from "#sign/log";
+import { type Heads, isWitnessed, type Log, newestHead } from "#sign/log";
 import { installationId, readTrustDocument, type Signers } from "#sign/receipts";
 import { type CollectDeps, collectCosignatures, type WitnessPeer } from "./collect.ts";
 import { addCheckpoint, type WitnessAnswer, type WitnessDeps } from "./witness.ts";
@@ -32,19 +32,37 @@ export interface Witnessing {
   trust(): Promise<InstanceTrust>;
   /** As a witness of others: the answer to `POST add-checkpoint`. */
   addCheckpoint(text: string): Promise<WitnessAnswer>;
+  /**
+   * Waits until everything that is durable now is under a signed head (`sync`, 5 s at most) or cosigned by the quorum
+   * (`witnessed`, 15 s at most). Says what was reached; never rejects.
+   */
+  settle(tenantId: string, mode: "sync" | "witnessed"): Promise<"async" | "sync" | "witnessed">;
   readonly quorum: number;
 }
 
 export interface WitnessingDeps
   extends Omit<CollectDeps, "tree" | "peers">,
     Pick<WitnessDeps, "logs" | "clock"> {
-  readonly tree: Pick<Log, "checkpoint" | "consistency">;
+  readonly tree: Pick<Log, "checkpoint" | "consistency" | "logged">;
   readonly heads: Heads;
   readonly signers: Signers;
   readonly peers: readonly WitnessPeer[];
   readonly quorum: number;
   /** How long new heads gather; 1,000 ms when absent. */
   readonly gatherMs?: number;
+}
+
+const syncMs = 5_000;
+const witnessedMs = 15_000;
+const pauseMs = 250;
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, Math.max(0, ms)));
+
+/** Waits for something that goes on without us after so long. */
+async function within(work: Promise<void>, ms: number): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, Math.max(0, ms));
+  await Promise.race([work, over]);
+  clearTimeout(timer);
 }
 
 export function createWitnessing(deps: WitnessingDeps): Witnessing {
@@ -97,7 +115,26 @@ export function createWitnessing(deps: WitnessingDeps): Witnessing {
     return running;
   };
 
+  const settle: Witnessing["settle"] = async (tenantId, mode) => {
+    const deadline = performance.now() + witnessedMs;
+    let size: number;
+    try {
+      size = await deps.tree.logged(tenantId, syncMs);
+    } catch (err) {
+      deps.log.warn({ err }, "receipts that were waited for are not in the log");
+      return "async";
+    }
+    if (mode === "sync" || deps.quorum === 0) return "sync";
+    while (performance.now() < deadline) {
+      await within(turn(), deadline - performance.now());
+      if (await isWitnessed(deps.db, tenantId, size, deps.quorum).catch(() => false)) return "witnessed";
+      await pause(pauseMs);
+    }
+    return "sync";
+  };
+
   return {
+    settle,
     quorum: deps.quorum,
     wake: () => {
       if (!stopped) timer ??= setTimeout(() => void turn(), deps.gatherMs ?? 1_000);
