@@ -1,7 +1,7 @@
 /** The only file that sees every room: builds each once, in the order of the arrows, and wires them. */
 import { type Actions, createActions } from "#act/actions";
 import { type Catalogue, createCatalogue } from "#act/catalogue";
-import { type Connectors, createConnectors } from "#act/connectors";
+import { type Connectors, createConnectors, createEgressRules, type EgressRules } from "#act/connectors";
 import type { Policy } from "#act/policy";
 import type { Rehearsals } from "#act/rehearsals";
 import {
@@ -19,7 +19,13 @@ import { compileFlow, createFlows, type Flows } from "#orchestrate/flows";
 import { createRuns, type Runs } from "#orchestrate/runs";
 import { transforms } from "#orchestrate/transforms";
 import { createTriggers, type Triggers } from "#orchestrate/triggers";
-import { type Access, createAccess, createIdempotency, type Idempotency } from "#platform/access";
+import {
+  type Access,
+  createAccess,
+  createEffectFence,
+  createIdempotency,
+  type Idempotency,
+} from "#platform/access";
 import { type Blobs, createBlobs } from "#platform/blobs";
 import type { Config, Keys } from "#platform/config";
 import { type Database, openDatabase, openMonths } from "#platform/db";
@@ -55,6 +61,7 @@ export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly policy: Policy;
   readonly rehearsals: Rehearsals;
   readonly connectors: Connectors;
+  readonly egress: EgressRules;
   readonly catalogue: Catalogue;
   readonly actions: Actions;
   readonly flows: Flows;
@@ -102,15 +109,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const workerId = options.workerId ?? newId();
   const onError = (error: unknown, what: string): void => log.error({ err: error }, what);
   const fault: Fault = options.fault ?? (() => {});
-  const db =
+  const store =
     options.db ?? (await openStore(options, workerId, (error) => onError(error, "database connection")));
+  const fence = createEffectFence();
+  const db = fence.wrap(store);
   const clock = systemClock;
   const blobs = createBlobs({ db });
   const events = createSecurityEvents({ db, onError });
   const sealing = await openVault(db, config, keys, (error) => onError(error, "keys of the vault"));
   const { vault } = sealing;
   const access = createAccess({ db, jwtSecret: keys.jwt.reveal(), clock, events });
-  const idempotency = createIdempotency({ db, vault });
+  const idempotency = createIdempotency({ db: store, vault, fence });
   const outbox = createOutbox({
     db,
     workerId,
@@ -122,10 +131,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
     maxResponseBytes: 10 * 1024 * 1024,
     connectTimeoutMs: 5_000,
     egress: config.egressHosts,
+    tenantRules: (tenantId) => egress.of(tenantId),
   });
   const sign = composeSign({ db, vault, config, clock, dialer, events, outbox, telemetry });
   const { receipts } = sign;
 
+  const egress = createEgressRules({ db, receipts });
   const connectors: Connectors = createConnectors({
     db,
     vault,
@@ -335,6 +346,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     rehearsals,
     ...approvalWing,
     connectors,
+    egress,
     catalogue,
     actions,
     flows,

@@ -83,4 +83,66 @@ describe.each(drivers)("connections over the API on %s", (driver) => {
     expect(dry).toBeTypeOf("string");
     expect(real).not.toBe(dry);
   });
+
+  it("reach only the hosts that the tenant allows itself; each change leaves a receipt and takes what was read", async () => {
+    await put();
+    const start = await api.ask("GET", "/v1/egress");
+    expect(start.json).toMatchObject({ hosts: null, revision: 0 });
+    const set = (hosts: unknown, etag?: string) =>
+      api.ask("PUT", "/v1/egress", { hosts }, {}, etag === undefined ? {} : { "if-match": `"${etag}"` });
+    const narrow = await set(["API.example.com:443", "*.example.org"], start.json.etag);
+    expect(narrow.json).toMatchObject({ hosts: ["api.example.com:443", "*.example.org"], revision: 1 });
+    const before = asked;
+    expect((await act()).json).toMatchObject({ state: "failed", error: { code: "NET_EGRESS_FORBIDDEN" } });
+    expect(asked).toBe(before);
+    expect((await set(null, start.json.etag)).status).toBe(412);
+    expect((await set(["https://a.example.com"])).status).toBe(400);
+    expect((await set(null, narrow.json.etag)).json).toMatchObject({ hosts: null });
+    expect((await act()).json.state).toBe("completed");
+    const { json } = await api.ask("GET", "/v1/receipts?type=tool.definition_changed");
+    expect(json.items.length).toBeGreaterThan(2);
+  });
+
+  it("have revisions and tags: a change of what nobody read last is refused, and so is a delete while a flow needs it", async () => {
+    const { json: first } = await put();
+    const fresh = await api.ask("GET", "/v1/connections/:name", undefined, { name: "wms" });
+    expect(fresh.headers.get("etag")).toBe(`"${first.etag}"`);
+    const { json: second } = await put({ risk: 7 });
+    expect(second.revision).toBe(first.revision + 1);
+    const remove = (headers: Record<string, string> = {}, query = "") =>
+      api.ask("DELETE", `/v1/connections/:name${query}`, undefined, { name: "wms" }, headers);
+    expect((await remove({ "if-match": `"${first.etag}"` })).status).toBe(412);
+    const flow =
+      "flow: user-of-wms\nversion: 1.0.0\nsteps:\n  a:\n    use: http.request\n    with: { connection: wms, path: /x }\n";
+    await api.ask("POST", "/v1/flows", flow, {}, { "content-type": "application/yaml" });
+    expect((await remove()).json).toMatchObject({
+      code: "CONNECTION_IN_USE",
+      detail: expect.stringContaining("user-of-wms"),
+    });
+    const versions = await api.ask("GET", "/v1/connections/:name/versions?limit=1", undefined, {
+      name: "wms",
+    });
+    expect(versions.json).toMatchObject({ items: [{ revision: second.revision, definition: { risk: 7 } }] });
+    expect(versions.json.nextCursor).toBeTypeOf("string");
+    expect((await remove({ "if-match": `"${second.etag}"` }, "?force=true")).status).toBe(204);
+    expect((await api.ask("GET", "/v1/connections/:name", undefined, { name: "wms" })).status).toBe(404);
+    const again = await put();
+    expect(again.json).toMatchObject({ revision: 1 });
+    expect(again.json.etag).not.toBe(first.etag);
+  });
+
+  it("that fail again and again are left alone for a while, which is shown", async () => {
+    const dead = { config: { baseUrl: "http://127.0.0.1:9" } };
+    await api.ask("PUT", "/v1/connections/:name", { connector: "http", ...dead }, { name: "gone" });
+    const call = () =>
+      api.ask("POST", "/v1/actions", {
+        connection: "gone",
+        operation: "http.request",
+        input: { path: "/x" },
+      });
+    for (let i = 0; i < 10; i++) expect((await call()).json.error.code).toBe("NET_UNREACHABLE");
+    expect((await call()).json.error).toMatchObject({ code: "CONNECTION_CIRCUIT_OPEN", retry: "retryable" });
+    const { json } = await api.ask("GET", "/v1/connections/:name", undefined, { name: "gone" });
+    expect(json.circuit).toMatchObject({ state: "open", failures: 10, lastCode: "NET_UNREACHABLE" });
+  });
 });

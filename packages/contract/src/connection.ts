@@ -150,3 +150,30 @@ export type ConnectionTest = z.infer<typeof connectionTest>;
 export type ConnectorInfo = z.infer<typeof connectorInfo>;
 export type PutConnectionRequest = z.input<typeof putConnectionRequest>;
 export type Connection = z.infer<typeof connection>;
+
+export const putEgressRequest = z
+  .strictObject({
+    hosts: z
+      .array(z.string().min(1).max(260))
+      .max(500)
+      .nullable()
+      .meta({
+        description:
+          "`host`, `host:port`, `*.domain` or `*:port`; null: every host that the operator allows.",
+        examples: [["api.example.com:443", "*.example.org"]],
+      }),
+  })
+  .meta({ id: "PutEgressRequest" });
+
+export const egress = z
+  .object({
+    hosts: z.array(z.string()).nullable(),
+    revision: z.int(),
+    etag: z.string().meta({ description: "For If-Match, between quotes." }),
+    updatedBy: principalId.nullable(),
+    updatedAt: instant.nullable(),
+  })
+  .meta({ id: "Egress" });
+
+export type PutEgressRequest = z.input<typeof putEgressRequest>;
+export type Egress = z.infer<typeof egress>;

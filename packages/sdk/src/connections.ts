@@ -7,10 +7,12 @@ import type {
   ConnectionTest,
   ConnectionVersion,
   ConnectorInfo,
+  Egress,
   ImportedSecrets,
   ImportSecretsRequest,
   Page,
   PutConnectionRequest,
+  PutEgressRequest,
   Secret,
   SecretAccess,
 } from "@oars/contract";
@@ -94,6 +96,15 @@ export const createConnections = (transport: Transport) => ({
   /** Reaches the system behind it and changes nothing there. That the system refuses is `ok: false`. */
   test: (name: string, options?: CallOptions): Promise<ConnectionTest> =>
     transport.json({ method: "POST", path: path`/v1/connections/${name}/test`, options }),
+  /** Which hosts the tenant's connections may reach. */
+  egress: (options?: CallOptions): Promise<Egress> =>
+    transport.json({ method: "GET", path: "/v1/egress", options }),
+  /** Errors: PRECONDITION_FAILED when `ifMatch` is not its `etag` any more. */
+  setEgress: (
+    request: PutEgressRequest,
+    { ifMatch, ...options }: CallOptions & Expected = {},
+  ): Promise<Egress> =>
+    transport.json({ method: "PUT", path: "/v1/egress", body: request, ...expecting(ifMatch), options }),
   /** The connectors that a connection can be of, with their schemas. */
   connectors: (options?: CallOptions): Listing<ConnectorInfo> =>
     wholeListing(() => transport.json({ method: "GET", path: "/v1/connectors", options })),

@@ -45,7 +45,7 @@ describe("the exports", () => {
         "me: get issueToken",
         "principals: create list get issueKey listKeys revokeKey",
         "secrets: put list import uses delete",
-        "connections: put list get delete versions authorize finish test connectors",
+        "connections: put list get delete versions authorize finish test egress setEgress connectors",
         "tools: list get classify review allowance allow",
         "policies: validate create list get publish rollback diff schema simulate explain importRules startReplay listReplays getReplay waitReplay settings setSettings setShadow differences grant listGrants revokeGrant",
         "flows: schema validate publish list get",

@@ -16,6 +16,7 @@ export async function furnishConnections(app: App, admin: Caller): Promise<void>
   await app.connectors.authorize(admin, "mail");
   await app.vault.readSecret(tenantId, "hook");
   await app.vault.flushUses();
+  await app.egress.put(admin, null, undefined);
   await app.db.tx(tenantId, (tx) =>
     tx.query(sql`/* test.grant */ insert into connection_grant (tenant_id, connection_id, kind, digest)
       values (${tenantId}, ${id}, 'token', 'none')`),

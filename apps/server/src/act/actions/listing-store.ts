@@ -86,7 +86,7 @@ function driverOf(f: ActionFilter): Driver {
     return single(sql`and a.run_id = ${f.runId} and a.id >= ${dayBefore(f.runId)}`, "runId");
   if (f.target !== undefined)
     return single(
-      sql`and hashtextextended(a.target, 0) = hashtextextended(${f.target}::text, 0) and a.target = ${f.target}`,
+      sql`and a.target_key = hashtextextended(${f.target}::text, 0) and a.target = ${f.target}`,
       "target",
     );
   if (f.state === "executing")

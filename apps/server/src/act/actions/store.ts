@@ -89,10 +89,12 @@ export const insertAction = defineWrite<ActionRow>({
   },
   text: `/* actions.insertAction */ insert into action (tenant_id, id, state, connection, operation, tool, verb, target, environment, digest,
       facts, input, principal_id, run_id, step, reservation, effect_key, idempotent, timeout_ms, executor, approval_id, decision,
-      asked, error, user_id, submitter_id, declared, receipt_id, created_at, started_at, ended_at)
+      asked, error, user_id, submitter_id, declared, receipt_id, target_key,
+      created_at, started_at, ended_at)
     select b.tenant_id, b.id, b.state, b.connection, b.operation, b.tool, b.verb, b.target, b.environment, b.digest, b.facts, b.input,
       b.principal_id, b.run_id, b.step, b.reservation, b.effect_key, b.idempotent, b.timeout_ms, b.executor, b.approval_id,
-      b.decision, b.asked, b.error, b.user_id, b.submitter_id, b.declared, b.receipt_id, to_timestamp(b.at / 1000), case when b.state = 'executing' then to_timestamp(b.at / 1000) end,
+      b.decision, b.asked, b.error, b.user_id, b.submitter_id, b.declared, b.receipt_id, hashtextextended(b.target, 0),
+      to_timestamp(b.at / 1000), case when b.state = 'executing' then to_timestamp(b.at / 1000) end,
       case when b.state in ('denied', 'quarantined') then to_timestamp(b.at / 1000) end
     from batch b`,
 });

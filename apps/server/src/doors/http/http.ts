@@ -1,9 +1,10 @@
 import type { FastifyInstance } from "fastify";
-import type { Access, Idempotency } from "#platform/access";
+import type { Access } from "#platform/access";
 import type { Config } from "#platform/config";
 import type { Logger, Metrics } from "#platform/telemetry";
 import { serveDocumentation } from "./documentation.ts";
 import type { StreamTiming } from "./event-stream.ts";
+import type { IdempotencyKeys } from "./idempotency.ts";
 import { watchLoopDelay } from "./loop-delay.ts";
 import { openApiOf } from "./openapi.ts";
 import type { DoorEvents } from "./refusals.ts";
@@ -18,7 +19,7 @@ export interface HttpDeps extends Omit<Services, "streams" | "access" | "metrics
   readonly metrics: Pick<Metrics, "httpRequests" | "httpDuration">;
   readonly access: Services["access"] & Pick<Access, "authenticate">;
   readonly events: Services["events"] & DoorEvents;
-  readonly idempotency: Pick<Idempotency, "reserve" | "complete" | "release">;
+  readonly idempotency: IdempotencyKeys;
   /** Of event streams: heartbeats each 15 s, and 10 s for a client to take what was sent, when absent. */
   readonly timing?: StreamTiming;
   /** Whether the process has too little memory left to take on more work; never, when absent. */

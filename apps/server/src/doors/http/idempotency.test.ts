@@ -55,14 +55,16 @@ describe("Idempotency-Key", () => {
     expect(server.calls).toEqual(["a"]);
   });
 
-  it("runs concurrent duplicates once and tells the others to wait", async () => {
+  it("runs concurrent duplicates once; the others wait for its answer, and are told to come back when it takes long", async () => {
     const first = post("/v1/slow", undefined, "k3");
     while (server.calls.length === 0) await new Promise(setImmediate);
     const second = await post("/v1/slow", undefined, "k3");
     expect(second.json()).toMatchObject({ status: 409, code: "IDEMPOTENCY_IN_PROGRESS" });
     expect(second.headers["retry-after"]).toBe("1");
+    const third = post("/v1/slow", undefined, "k3");
     finish();
     expect((await first).json()).toEqual({ key: "shown once", n: 1 });
+    expect((await third).json()).toEqual({ key: null, n: 1 });
     expect((await post("/v1/slow", undefined, "k3")).json()).toEqual({ key: null, n: 1 });
     expect(server.calls).toEqual(["slow"]);
   });

@@ -69,9 +69,9 @@ describe("the route table", () => {
     }
   });
 
-  it("keeps answers under an Idempotency-Key on every POST that changes something", () => {
+  it("keeps answers under an Idempotency-Key on every POST and PATCH that changes something", () => {
     const without = routes
-      .filter((r) => r.method === "POST" && r.idempotency === undefined)
+      .filter((r) => (r.method === "POST" || r.method === "PATCH") && r.idempotency === undefined)
       .map((r) => r.path);
     expect(without).toEqual([
       "/v1/auth/token", // a token more does no harm

@@ -10,6 +10,7 @@ import { blobRoutes } from "./blob-routes.ts";
 import { complianceRoutes } from "./compliance-routes.ts";
 import { connectionRoutes } from "./connection-routes.ts";
 import { deliveryRoutes } from "./delivery-routes.ts";
+import { egressRoutes } from "./egress-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { evidenceRoutes } from "./evidence-routes.ts";
 import { factorRoutes } from "./factor-routes.ts";
@@ -39,6 +40,7 @@ export const routes: readonly ServiceRoute[] = [
   ...secretRoutes,
   ...connectionRoutes,
   ...authorizationRoutes,
+  ...egressRoutes,
   ...toolRoutes,
   ...policyRoutes,
   ...grantRoutes,

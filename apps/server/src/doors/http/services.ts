@@ -2,7 +2,7 @@ import type { Registry } from "prom-client";
 import type { Actions } from "#act/actions";
 import type { ApprovalLinks, Approvals } from "#act/approvals";
 import type { Catalogue } from "#act/catalogue";
-import type { Connectors } from "#act/connectors";
+import type { Connectors, EgressRules } from "#act/connectors";
 import type { Factors } from "#act/factors";
 import type { Policy } from "#act/policy";
 import type { Rehearsals } from "#act/rehearsals";
@@ -50,6 +50,7 @@ export interface Services {
     | "issueToken"
   >;
   readonly secrets: Secrets;
+  readonly egress: Pick<EgressRules, "show" | "put">;
   readonly connectors: Omit<Connectors, "find" | "operation" | "operations" | "factSpecs" | "refreshDue">;
   readonly catalogue: Pick<Catalogue, "browse" | "find" | "reclassify" | "review" | "allowance" | "allow">;
   readonly policy: Pick<

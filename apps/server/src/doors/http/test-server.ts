@@ -143,6 +143,9 @@ export function keysInMemory(): IdempotencyKeys {
       if (row !== undefined) row.answer = answer;
       return row !== undefined;
     },
+    renew: async () => true,
+    run: (_reservation, work) => work(),
+    waitMs: 100,
     release: async (reservation) => {
       rows.delete(at(reservation));
     },

@@ -13,6 +13,8 @@ export interface IdempotencyRow {
   readonly answer: Uint8Array | null;
   /** Until the reservation may be taken over, by the database clock; at least 1. */
   readonly waitSeconds: number;
+  /** It took effect, nobody has been heard of for 60 s, and there is no answer. */
+  readonly lost: boolean;
 }
 
 const at = (k: IdempotencyKey) => sql`i.tenant_id = ${k.tenantId} and i.principal_id = ${k.principalId}
@@ -33,9 +35,9 @@ export async function reserveRow(
     values (${k.tenantId}, ${k.principalId}, ${k.route}, ${k.key}, ${fingerprint}, ${reservation})
     on conflict (tenant_id, principal_id, route, key) do update set
       fingerprint = excluded.fingerprint, reservation = excluded.reservation, reserved_at = clock_timestamp(),
-      status = null, answer = null, completed_at = null
+      status = null, answer = null, completed_at = null, effect_at = null
     where i.completed_at <= clock_timestamp() - interval '24 hours'
-      or (i.status is null and i.fingerprint = excluded.fingerprint
+      or (i.status is null and i.effect_at is null and i.fingerprint = excluded.fingerprint
         and i.reserved_at <= clock_timestamp() - interval '60 seconds')
     returning 1`);
   return rows.length === 1;
@@ -44,7 +46,9 @@ export async function reserveRow(
 export const findRow = (db: Db, k: IdempotencyKey): Promise<IdempotencyRow[]> =>
   db.query(sql`/* access.find_idempotency */
     select i.fingerprint, i.status, i.answer,
-      greatest(1, ceil(60 - extract(epoch from clock_timestamp() - i.reserved_at)))::int as "waitSeconds"
+      greatest(1, ceil(60 - extract(epoch from clock_timestamp() - i.reserved_at)))::int as "waitSeconds",
+      i.status is null and i.effect_at is not null
+        and i.reserved_at <= clock_timestamp() - interval '60 seconds' as lost
     from idempotency i where ${at(k)}`);
 
 export async function completeRow(
@@ -67,9 +71,15 @@ export async function renewRow(tx: Tx, k: IdempotencyKey, reservation: string): 
   return rows.length === 1;
 }
 
-export const releaseRow = (tx: Tx, k: IdempotencyKey, reservation: string): Promise<unknown> =>
+export const releaseRow = (
+  tx: Tx,
+  k: IdempotencyKey,
+  reservation: string,
+  evenAfterEffect: boolean,
+): Promise<unknown> =>
   tx.query(sql`/* access.release_idempotency */
-    delete from idempotency as i where ${at(k)} and i.reservation = ${reservation} and i.status is null`);
+    delete from idempotency as i where ${at(k)} and i.reservation = ${reservation} and i.status is null
+      and (i.effect_at is null or ${evenAfterEffect})`);
 
 export async function purgeRows(tx: Tx, limit: number): Promise<number> {
   const rows = await tx.query(sql`/* access.purge_idempotency */

@@ -1,16 +1,28 @@
+import { AsyncResource } from "node:async_hooks";
 import { describe, expect, it } from "vitest";
-import { sql } from "#platform/db";
+import { defineWrite, sql, WriteSet } from "#platform/db";
 import { newId } from "#platform/kernel";
 import { createVault } from "#platform/vault";
 import { drivers, useDatabase } from "#testing";
-import { createIdempotency, fingerprintOf, type Idempotency, type Reserved } from "./index.ts";
+import {
+  createEffectFence,
+  createIdempotency,
+  fingerprintOf,
+  type Idempotency,
+  type Reserved,
+} from "./index.ts";
 
 const answer = { status: 201, headers: { etag: '"1"' }, body: { needle: "in-the-body" } };
 
 describe.each(drivers)("idempotency on %s", (driver) => {
+  const fence = createEffectFence();
   const db = useDatabase(driver);
   const make = (): Idempotency =>
-    createIdempotency({ db: db(), vault: createVault({ db: db(), kek: new Uint8Array(32).fill(4) }) });
+    createIdempotency({
+      db: db(),
+      vault: createVault({ db: db(), kek: new Uint8Array(32).fill(4) }),
+      fence,
+    });
 
   function setup() {
     const idempotency = make();
@@ -80,6 +92,62 @@ describe.each(drivers)("idempotency on %s", (driver) => {
     const [heir] = heirs;
     expect(heir && (await idempotency.complete(heir.reservation, answer))).toBe(true);
     expect((await reserve()).kind).toBe("replay");
+  });
+
+  it("[I4] whoever lost the key changes nothing any more", async () => {
+    const { idempotency, tenantId, fresh, reserve, age } = setup();
+    const dead = await fresh();
+    await age("61 seconds");
+    const heir = await reserve();
+    const guarded = fence.wrap(db());
+    const write = () =>
+      guarded.tx(tenantId, (tx) =>
+        tx.query(
+          sql`insert into tool_allowance (tenant_id, patterns, updated_by) values (${tenantId}, '{}', ${newId()})`,
+        ),
+      );
+    const written = async () =>
+      (await db().system.query(sql`select 1 from tool_allowance where tenant_id = ${tenantId}`)).length;
+    await expect(idempotency.run(dead, write)).rejects.toMatchObject({ code: "IDEMPOTENCY_IN_PROGRESS" });
+    expect(await written()).toBe(0);
+    if (heir.kind !== "fresh") throw new Error("the key was to be taken over");
+    await idempotency.run(heir.reservation, write);
+    expect(await written()).toBe(1);
+  });
+
+  it("[I5] a request that died after its effect is never run again, by transaction or by write set", async () => {
+    const guarded = fence.wrap(db());
+    const mark = defineWrite<{ tenant_id: string; by: string }>({
+      name: "test.allow",
+      order: 50,
+      columns: { tenant_id: "uuid", by: "uuid" },
+      text: `/* test.allow */ insert into tool_allowance (tenant_id, patterns, updated_by) select b.tenant_id, '{}', b.by from batch b`,
+    });
+    const effects: readonly ((tenantId: string) => Promise<unknown>)[] = [
+      (tenantId: string) => guarded.tx(tenantId, (tx) => tx.query(sql`select 1`)),
+      (tenantId: string) =>
+        guarded.committer.commit(new WriteSet().add(mark, { tenant_id: tenantId, by: newId() })),
+    ];
+    for (const effect of effects) {
+      const { idempotency, tenantId, fresh, reserve, age } = setup();
+      await idempotency.run(await fresh(), () => effect(tenantId));
+      expect((await reserve()).kind).toBe("in_progress");
+      await age("61 seconds");
+      expect(await reserve()).toEqual({ kind: "lost" });
+      expect((await reserve("other")).kind).toBe("conflict");
+    }
+  });
+
+  it("[I5] what goes on in the background of a request does not touch its key", async () => {
+    const { idempotency, tenantId, fresh } = setup();
+    const guarded = fence.wrap(db());
+    const reservation = await fresh();
+    let later: () => Promise<unknown> = async () => {};
+    await idempotency.run(reservation, async () => {
+      later = AsyncResource.bind(() => guarded.tx(tenantId, (tx) => tx.query(sql`select 1`)));
+    });
+    await idempotency.release(reservation);
+    await expect(later()).resolves.toEqual(expect.anything());
   });
 
   it("[I4] a renewed reservation is not taken over", async () => {

@@ -5,7 +5,9 @@
  * I2  Once it is answered, others with its key and fingerprint get that answer, for 24 hours.
  * I3  Its key with another fingerprint is a conflict.
  * I4  A reservation that nobody completed, released or renewed for 60 s (database clock) is taken over by the
- *     next request; whoever held it can no longer complete it.
+ *     next request; whoever held it can no longer complete it, nor change anything.
+ * I5  A request that committed something is not run again, also when its answer is lost: the mark is in the
+ *     transaction of the effect.
  *
  * Answers are sealed: they may hold what a connector returned.
  */
@@ -13,6 +15,7 @@ import type { Database, Tx } from "#platform/db";
 import { newId, sha256 } from "#platform/kernel";
 import type { Vault } from "#platform/vault";
 import { refuse } from "./domain.ts";
+import type { EffectFence } from "./effect-fence.ts";
 import {
   completeRow,
   findRow,
@@ -39,7 +42,9 @@ export type Reserved =
   | { readonly kind: "fresh"; readonly reservation: Reservation }
   | ({ readonly kind: "replay" } & Answer)
   | { readonly kind: "conflict" }
-  | { readonly kind: "in_progress"; readonly retryAfterSeconds: number };
+  | { readonly kind: "in_progress"; readonly retryAfterSeconds: number }
+  /** It took effect, and its answer is lost. */
+  | { readonly kind: "lost" };
 
 export interface Idempotency {
   /** Throws REQUEST_INVALID when the key is not 1 to 256 visible characters. */
@@ -57,20 +62,31 @@ export interface Idempotency {
   complete(reservation: Reservation, answer: Answer, within?: Tx): Promise<boolean>;
   /** For a request that takes long: call it well within 60 s; false when the reservation was taken over. */
   renew(reservation: Reservation): Promise<boolean>;
-  /** Gives the key back, for a request that failed before it did anything. */
-  release(reservation: Reservation): Promise<void>;
+  /**
+   * Gives the key back, for a request that failed. One that took effect keeps it, unless the failure is its answer
+   * (`evenAfterEffect`).
+   */
+  release(reservation: Reservation, how?: { readonly evenAfterEffect: boolean }): Promise<void>;
+  /** Runs the request that holds the reservation: see `EffectFence`. */
+  run<T>(reservation: Reservation, work: () => Promise<T>): Promise<T>;
   /** Deletes up to `limit` rows of any tenant that no longer matter and says how many. */
   purge(limit: number): Promise<number>;
 }
 
-export function createIdempotency(deps: { db: Database; vault: Vault }): Idempotency {
-  const { db, vault } = deps;
+/** `db` is the database itself, not as the fence wraps it: what is kept of a request is no effect of it. */
+export function createIdempotency(deps: {
+  db: Database;
+  vault: Vault;
+  fence: Pick<EffectFence, "run">;
+}): Idempotency {
+  const { db, vault, fence } = deps;
   const purposeOf = (k: IdempotencyKey): string => `idempotency/${k.principalId}/${k.route}/${k.key}`;
 
   const look = async (k: IdempotencyKey, fingerprint: string): Promise<Reserved | undefined> => {
     const [row] = await db.read(k.tenantId, (tenantDb) => findRow(tenantDb, k));
     if (!row) return undefined;
     if (row.fingerprint !== fingerprint) return { kind: "conflict" };
+    if (row.lost) return { kind: "lost" };
     if (row.status === null || row.answer === null) {
       return { kind: "in_progress", retryAfterSeconds: row.waitSeconds };
     }
@@ -103,9 +119,10 @@ export function createIdempotency(deps: { db: Database; vault: Vault }): Idempot
       return within ? write(within) : db.tx(r.tenantId, write);
     },
     renew: (r) => db.tx(r.tenantId, (tx) => renewRow(tx, r, r.id)),
-    release: async (r) => {
-      await db.tx(r.tenantId, (tx) => releaseRow(tx, r, r.id));
+    release: async (r, how = { evenAfterEffect: true }) => {
+      await db.tx(r.tenantId, (tx) => releaseRow(tx, r, r.id, how.evenAfterEffect));
     },
+    run: (r, work) => fence.run(r, work),
     purge: (limit) => db.system.tx((tx) => purgeRows(tx, limit)),
   };
 }

@@ -17,6 +17,7 @@ export {
   requirePermission,
   type Tenant,
 } from "./domain.ts";
+export { createEffectFence, type EffectFence } from "./effect-fence.ts";
 export {
   type Answer,
   createIdempotency,

@@ -49,6 +49,11 @@ export const errorCatalogue = {
     "after",
     "A request with this Idempotency-Key is still running; wait {seconds} s.",
   ),
+  IDEMPOTENCY_ANSWER_LOST: spec(
+    409,
+    "never",
+    "The request with this Idempotency-Key took effect, but its answer is lost; read what it changed, and use a new key for anything else.",
+  ),
   PRECONDITION_FAILED: spec(
     412,
     "never",

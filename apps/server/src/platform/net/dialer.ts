@@ -3,7 +3,7 @@ import { OarsError } from "#platform/kernel";
 import { addressRules } from "./address.ts";
 import { Call } from "./call.ts";
 import { type ConnectRequest, connectSocket } from "./connect.ts";
-import { createEgress, type EgressRule } from "./egress.ts";
+import { checkOwn, createEgress, type EgressRule, type TenantRules } from "./egress.ts";
 import { AttemptFailed, asNetError, exchange, type RawAnswer } from "./exchange.ts";
 import { isNetError, type NetError, netError } from "./failure.ts";
 import { type ClientIdentity, createPools } from "./pools.ts";
@@ -29,6 +29,8 @@ export interface DialerOptions {
   readonly resolve?: Resolve;
   /** Hosts that tenants may reach; absent or empty: every host whose address is permitted. */
   readonly egress?: readonly EgressRule[];
+  /** What each tenant allows itself, within `egress`. */
+  readonly tenantRules?: TenantRules;
 }
 
 export interface DialRequest {
@@ -97,7 +99,10 @@ export function createDialer(options: DialerOptions): Dialer {
     identity: ClientIdentity | undefined,
   ): Promise<RawAnswer & { address: string }> => {
     const host = hostOf(hop.url);
-    egress.check(request.tenantId, host, portOf(hop.url), call.sent);
+    const port = portOf(hop.url);
+    egress.check(request.tenantId, host, port, call.sent);
+    const own = checkOwn(options.tenantRules, request.tenantId, { host, port, sent: call.sent });
+    if (own !== undefined) await call.orStop(own);
     const addresses = names.known(host) ?? (await call.orStop(names.find(host)));
     const { url, method, headers, body } = hop;
     const message = { path: url.pathname + url.search, method, headers, body };
@@ -165,6 +170,8 @@ export function createDialer(options: DialerOptions): Dialer {
       egress.check(tenantId, host, port, false);
       const call = new Call(host, Math.min(timeoutMs, options.connectTimeoutMs), signal);
       try {
+        const own = checkOwn(options.tenantRules, tenantId, { host, port, sent: false });
+        if (own !== undefined) await call.orStop(own);
         return await connectSocket(call, names, host, port);
       } finally {
         call.close();

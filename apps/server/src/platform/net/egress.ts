@@ -18,6 +18,32 @@ export interface Egress {
   check(tenantId: string, host: string, port: number, sent: boolean): void;
 }
 
+/** The rules that a tenant set for itself; null: none. Rejects when they cannot be read. */
+export type TenantRules = (
+  tenantId: string,
+) => readonly EgressRule[] | null | Promise<readonly EgressRule[] | null>;
+
+/** Holds a call to the tenant's own rules as well. Throws NET_EGRESS_FORBIDDEN; NET_UNREACHABLE where they cannot be read. */
+export function checkOwn(
+  rules: TenantRules | undefined,
+  tenantId: string,
+  at: { readonly host: string; readonly port: number; readonly sent: boolean },
+): void | Promise<void> {
+  const { host, port, sent } = at;
+  const hold = (list: readonly EgressRule[] | null): void => {
+    if (list === null || list.some((rule) => fits(rule, host.toLowerCase(), port))) return;
+    throw netError("NET_EGRESS_FORBIDDEN", { host, port }, { sent });
+  };
+  const list = rules?.(tenantId) ?? null;
+  if (!(list instanceof Promise)) return hold(list);
+  return list
+    .catch((cause: unknown) => {
+      const reason = "the hosts that the tenant may reach cannot be read";
+      throw netError("NET_UNREACHABLE", { host, reason }, { sent, cause });
+    })
+    .then(hold);
+}
+
 export function createEgress(rules: readonly EgressRule[]): Egress {
   const common = rules.filter((rule) => rule.tenantId === null);
   const own = new Map<string, EgressRule[]>();

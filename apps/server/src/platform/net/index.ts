@@ -7,7 +7,7 @@ export {
   type DialerOptions,
   type DialRequest,
 } from "./dialer.ts";
-export type { EgressRule } from "./egress.ts";
+export type { EgressRule, TenantRules } from "./egress.ts";
 export { isNetError, type NetError } from "./failure.ts";
 export type { ClientIdentity } from "./pools.ts";
 export { type Resolve, systemResolve } from "./resolve.ts";
