@@ -16,6 +16,7 @@ import { addLog } from "./commands/log.ts";
 import { addLogin } from "./commands/login.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addPrincipal } from "./commands/principal.ts";
+import { addPrivacy } from "./commands/privacy.ts";
 import { addReceipts } from "./commands/receipts.ts";
 import { addRun } from "./commands/run.ts";
 import { addScheduling } from "./commands/scheduling.ts";
@@ -53,6 +54,7 @@ export function createProgram(host: CommandHost): Command {
     addApproval,
     addAction,
     addReceipts,
+    addPrivacy,
     addLog,
     addKey,
     addVerify,

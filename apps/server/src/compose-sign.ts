@@ -3,7 +3,7 @@ import type { Config } from "#platform/config";
 import type { Database } from "#platform/db";
 import type { SecurityEvents } from "#platform/events";
 import type { Job, Outbox } from "#platform/jobs";
-import { type Clock, formatId } from "#platform/kernel";
+import type { Clock } from "#platform/kernel";
 import type { Dialer } from "#platform/net";
 import type { Telemetry } from "#platform/telemetry";
 import type { Vault } from "#platform/vault";
@@ -69,13 +69,14 @@ export function composeSign(deps: SignDeps): Sign {
   const receiptLog = createLog({
     ...shared,
     log,
-    onRefused: (logs, tenantId) => {
-      metrics.logRefused.set(logs);
-      if (tenantId === undefined) return;
-      const target = { kind: "log", id: formatId("tenant", tenantId) };
-      deps.events.count({ tenantId, type: "log.inconsistent", target });
-    },
+    onRefused: (logs) => metrics.logRefused.set(logs),
     onSigned: () => witnessing.wake(),
+    onInconsistent: (tenantId, reason) => {
+      const told = db.tx(tenantId, (tx) =>
+        deps.events.record(tx, { tenantId, type: "log.inconsistent", message: reason }),
+      );
+      told.catch((err: unknown) => log.error({ err }, "that a log is refused was not noted"));
+    },
   });
   const witnessing: Witnessing = createWitnessing({
     db,
@@ -104,7 +105,13 @@ export function composeSign(deps: SignDeps): Sign {
     events: deps.events,
     onError: (err, what) => log.error({ err }, what),
   });
-  const signingKeys = createSigningKeys({ db, signers, receipts, logged: receiptLog.logged });
+  const signingKeys = createSigningKeys({
+    db,
+    signers,
+    receipts,
+    logged: receiptLog.logged,
+    events: deps.events,
+  });
   return {
     receipts,
     evidence,
@@ -127,7 +134,10 @@ export function composeSign(deps: SignDeps): Sign {
 }
 
 /** What makes new keys comes first; keys that were made otherwise stay where they are. */
-function holdersOf({ config, dialer }: SignDeps): readonly [KeyHolder, ...KeyHolder[]] {
+export function holdersOf({
+  config,
+  dialer,
+}: Pick<SignDeps, "config" | "dialer">): readonly [KeyHolder, ...KeyHolder[]] {
   const { transit } = config.signer;
   if (!transit) return [softwareKeys];
   const remote = createTransitKeys({ dialer, url: transit.url, token: transit.token.reveal() });

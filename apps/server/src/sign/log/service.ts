@@ -84,8 +84,10 @@ export interface LogDeps {
   readonly signers?: Signers;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told how many logs this process refuses to sign, whenever that changes, and whose has come to it. */
-  readonly onRefused?: (logs: number, tenantId?: string) => void;
+  /** Told how many logs this process refuses to sign, whenever that changes. */
+  readonly onRefused?: (logs: number) => void;
+  /** Told once of each log that is refused, until it is signed again. */
+  readonly onInconsistent?: (tenantId: string, reason: string) => void;
   /** Told when this process signed a new head of a tenant's log. */
   readonly onSigned?: (tenantId: string) => void;
 }
