@@ -7,6 +7,7 @@ import { addApproval } from "./commands/approval.ts";
 import { addConnection } from "./commands/connection.ts";
 import { addEvent } from "./commands/event.ts";
 import { addEvidence } from "./commands/evidence.ts";
+import { addFactor } from "./commands/factor.ts";
 import { addFlow } from "./commands/flow.ts";
 import { addGate } from "./commands/gate.ts";
 import { addHealth } from "./commands/health.ts";
@@ -25,6 +26,7 @@ import { addSiem } from "./commands/siem.ts";
 import { addTenant } from "./commands/tenant.ts";
 import { addTool } from "./commands/tool.ts";
 import { addVerify } from "./commands/verify.ts";
+import { addWorkflow } from "./commands/workflow.ts";
 import { renderFailure, toFailure } from "./failure.ts";
 import type { Host } from "./session.ts";
 
@@ -52,6 +54,8 @@ export function createProgram(host: CommandHost): Command {
     addRun,
     addGate,
     addApproval,
+    addWorkflow,
+    addFactor,
     addAction,
     addReceipts,
     addPrivacy,
