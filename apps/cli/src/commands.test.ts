@@ -53,11 +53,41 @@ const approval = {
     facts: {},
     runId: `run_${id}`,
     step: "ship",
+    rules: ["big-orders"],
   },
+  approvalProgress: { currentStageIndex: 0, totalStages: 1, currentStageName: "policy" },
+  stepUp: "totp",
+  override: null,
+  review: null,
+  chain: [{ id: `prn_${id}`, name: "ana", kind: "user" }],
+  earlier: [{ state: "rejected" }],
+  arguments: { body: { amount: 12 } },
+  changes: null,
   votes: [],
   createdAt: at,
   expiresAt: at,
 };
+
+describe("a second factor", () => {
+  it("is enrolled with what an authenticator app needs, and confirmed with its code", async () => {
+    const factor = { id: `fac_${id}`, kind: "totp", name: "phone", state: "pending", lastUsedAt: null };
+    const uri = "otpauth://totp/OARS:ana?secret=ABC";
+    answers["POST /v1/factors"] = { factor, secret: "ABC", uri, options: null };
+    const begun = await cli("factor enrol totp --name phone");
+    expect(begun.out).toContain(uri);
+    expect(begun.out).toContain(`oars factor confirm fac_${id} CODE`);
+    answers[`POST /v1/factors/fac_${id}/confirm`] = { factor, recoveryCodes: ["abcde-fghij"] };
+    expect((await cli(`factor confirm fac_${id} 123456`)).out).toContain("  abcde-fghij\n");
+    expect((await cli("factor enrol webauthn")).code).toBe(2);
+  });
+
+  it("goes with the vote that asks for it", async () => {
+    answers[`POST /v1/approvals/apr_${id}/decision`] = { ...approval, state: "approved" };
+    const { code } = await cli(`approval approve apr_${id} --reason fine --code 123456`);
+    expect(code).toBe(0);
+    expect(sent().at(-1)).toContain('"stepUpCode":"123456"');
+  });
+});
 
 describe("a list", () => {
   it("is a table for people, that says how to go on", async () => {
@@ -252,6 +282,9 @@ describe("a decision", () => {
       subject: { ...approval.subject, facts: { value: 7 } },
     };
     const { out } = await cli(`approval show apr_${id}`);
+    expect(out).toMatch(/^confirm with +totp$/m);
+    expect(out).toMatch(/^earlier decisions +rejected$/m);
+    expect(out).toContain('"amount": 12');
     expect(out).toMatch(/^needs +1 approver$/m);
     expect(out).toMatch(/^run +run_\w+, step ship$/m);
     expect(out).toContain('"value": 7');

@@ -5,6 +5,7 @@ import { addAction } from "./commands/action.ts";
 import { addApproval } from "./commands/approval.ts";
 import { addConnection } from "./commands/connection.ts";
 import { addEvidence } from "./commands/evidence.ts";
+import { addFactor } from "./commands/factor.ts";
 import { addFlow } from "./commands/flow.ts";
 import { addGate } from "./commands/gate.ts";
 import { addHealth } from "./commands/health.ts";
@@ -22,6 +23,7 @@ import { addSecret } from "./commands/secret.ts";
 import { addTenant } from "./commands/tenant.ts";
 import { addTool } from "./commands/tool.ts";
 import { addVerify } from "./commands/verify.ts";
+import { addWorkflow } from "./commands/workflow.ts";
 import { renderFailure, toFailure } from "./failure.ts";
 import type { Host } from "./session.ts";
 
@@ -49,6 +51,8 @@ export function createProgram(host: CommandHost): Command {
     addRun,
     addGate,
     addApproval,
+    addWorkflow,
+    addFactor,
     addAction,
     addReceipts,
     addPrivacy,

@@ -163,6 +163,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     outbox,
     events,
     clock,
+    catalogue,
     publicUrl: config.http.publicUrl,
     secret: keys.dataEncryption.reveal(),
     loadAction: (tenantId, id) => actions.load(tenantId, id),

@@ -204,7 +204,11 @@ export const errorCatalogue = {
     "never",
     "Who broke the glass or asked for it cannot review it; another person must.",
   ),
-  APPROVAL_LINK_INVALID: spec(404, "never", "This link is damaged or has expired; open the approval itself."),
+  APPROVAL_LINK_NOT_FOUND: spec(
+    404,
+    "never",
+    "This link is damaged or has expired; open the approval itself.",
+  ),
   DELEGATION_NOT_FOUND: spec(404, "never", "There is no such delegation."),
   DELEGATION_INVALID: spec(422, "never", "The right to vote cannot be lent like this: {reason}."),
   WORKFLOW_NOT_FOUND: spec(404, "never", "There is no approval workflow {name}."),
