@@ -306,7 +306,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onViolation: ({ invariant, tenantId, runId }, first) => {
       metrics.invariantViolations.with(invariant).inc();
       const ids = { tenantId: formatId("tenant", tenantId), runId: formatId("run", runId) };
-      if (first) log.warn({ invariant, ...ids }, "a run was in a state that should not be");
+      if (!first) return;
+      log.warn({ invariant, ...ids }, "a run was in a state that should not be");
+      const target = { kind: "run", id: ids.runId };
+      events.count({ tenantId, type: "run.invariant_violated", target, details: { invariant } });
     },
     onWoken: engine.wake,
     onError,
