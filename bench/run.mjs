@@ -12,6 +12,7 @@ const bench = fileURLToPath(new URL(".", import.meta.url));
 const benches = {
   engine: "durable steps beside DBOS Transact, Restate and the bare database; --suite full: everything",
   action: "a governed HTTP action, beside the same call ungoverned",
+  approval: "races for approvals between two servers; --rounds N",
   policy: "policy decisions in process",
   verify: "signing and verifying one receipt",
   sign: "receipts and their log: rate, lag, growth to 10 M leaves, proofs, export; --quick",

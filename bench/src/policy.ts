@@ -1,7 +1,8 @@
 /**
  * Policy decisions in process, through `decide()` on an embedded database, for bundles of 1, 100 and 1,000
- * policies of which four can fit any one tool. Beside it, in the same run: the same bundle without slicing,
- * and Cedar given policies and schema as text on each call.
+ * policies of which four can fit any one tool; `chain` is an agent that acts for a person, and both are asked
+ * about. Beside it, in the same run: the same bundle without slicing, and Cedar given policies and schema as
+ * text on each call.
  *
  *   node --conditions=oars-source bench/src/policy.ts
  */
@@ -78,6 +79,10 @@ try {
     if (effects !== "allow,require_approval") throw new Error(`the bench asks the wrong things: ${effects}`);
     const allow = await measure(5_000, () => policy.decide(read));
     const approval = await measure(3_000, () => policy.decide(pay));
+    const person = { id: newId(), kind: "user", roles: ["agent"] } as const;
+    const chained = { ...read, onBehalfOf: person };
+    if ((await policy.decide(chained)).effect !== "allow") throw new Error("the chain is not allowed");
+    const chain = await measure(3_000, () => policy.decide(chained));
 
     const engine = createEngine();
     const bundle = bundleFrom(engine, source.cedar);
@@ -104,6 +109,8 @@ try {
       "allow p50 µs": allow.p50,
       "allow p99 µs": allow.p99,
       "allow /s": allow.rate,
+      "chain p50 µs": chain.p50,
+      "chain p99 µs": chain.p99,
       "approval p50 µs": approval.p50,
       "approval p99 µs": approval.p99,
       "unsliced p50 µs": unsliced.p50,

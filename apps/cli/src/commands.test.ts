@@ -53,11 +53,41 @@ const approval = {
     facts: {},
     runId: `run_${id}`,
     step: "ship",
+    rules: ["big-orders"],
   },
+  approvalProgress: { currentStageIndex: 0, totalStages: 1, currentStageName: "policy" },
+  stepUp: "totp",
+  override: null,
+  review: null,
+  chain: [{ id: `prn_${id}`, name: "ana", kind: "user" }],
+  earlier: [{ state: "rejected" }],
+  arguments: { body: { amount: 12 } },
+  changes: null,
   votes: [],
   createdAt: at,
   expiresAt: at,
 };
+
+describe("a second factor", () => {
+  it("is enrolled with what an authenticator app needs, and confirmed with its code", async () => {
+    const factor = { id: `fac_${id}`, kind: "totp", name: "phone", state: "pending", lastUsedAt: null };
+    const uri = "otpauth://totp/OARS:ana?secret=ABC";
+    answers["POST /v1/factors"] = { factor, secret: "ABC", uri, options: null };
+    const begun = await cli("factor enrol totp --name phone");
+    expect(begun.out).toContain(uri);
+    expect(begun.out).toContain(`oars factor confirm fac_${id} CODE`);
+    answers[`POST /v1/factors/fac_${id}/confirm`] = { factor, recoveryCodes: ["abcde-fghij"] };
+    expect((await cli(`factor confirm fac_${id} 123456`)).out).toContain("  abcde-fghij\n");
+    expect((await cli("factor enrol webauthn")).code).toBe(2);
+  });
+
+  it("goes with the vote that asks for it", async () => {
+    answers[`POST /v1/approvals/apr_${id}/decision`] = { ...approval, state: "approved" };
+    const { code } = await cli(`approval approve apr_${id} --reason fine --code 123456`);
+    expect(code).toBe(0);
+    expect(sent().at(-1)).toContain('"stepUpCode":"123456"');
+  });
+});
 
 describe("a list", () => {
   it("is a table for people, that says how to go on", async () => {
@@ -252,6 +282,9 @@ describe("a decision", () => {
       subject: { ...approval.subject, facts: { value: 7 } },
     };
     const { out } = await cli(`approval show apr_${id}`);
+    expect(out).toMatch(/^confirm with +totp$/m);
+    expect(out).toMatch(/^earlier decisions +rejected$/m);
+    expect(out).toContain('"amount": 12');
     expect(out).toMatch(/^needs +1 approver$/m);
     expect(out).toMatch(/^run +run_\w+, step ship$/m);
     expect(out).toContain('"value": 7');
@@ -301,6 +334,93 @@ describe("a principal", () => {
 
 describe("the share of a tenant", () => {
   const share = { tenant: `ten_${id}`, weight: 2.5, maxRunning: null, running: 3, queued: 10_000 };
+
+  it("shows alerts with who was told, and answers them", async () => {
+    const alert = {
+      id: `alr_${id}`,
+      code: "POLICY_DENIED",
+      key: "k",
+      severity: "medium",
+      message: "No rule allows it.",
+      state: "open",
+      count: 5,
+      eventId: `evt_${id}`,
+      target: { kind: "action", id: `act_${id}` },
+      details: {},
+      level: 0,
+      notified: ["pager"],
+      escalateAt: at,
+      openedAt: at,
+      lastAt: at,
+      acknowledgedAt: null,
+      acknowledgedBy: null,
+      resolvedAt: null,
+      resolvedBy: null,
+    };
+    const history = [{ kind: "delivered", channel: "pager", principalId: null, note: null, at }];
+    answers["GET /v1/alerts?limit=50&state=open"] = page([alert]);
+    answers[`POST /v1/alerts/alr_${id}/acknowledge`] = {
+      ...alert,
+      history,
+      state: "acknowledged",
+      escalateAt: null,
+    };
+    expect((await cli("alert list --state open")).out).toMatch(/medium +open +POLICY_DENIED +5/);
+    const taken = (await cli(`alert ack alr_${id} --note mine`)).out;
+    expect(taken).toMatch(/passed on +no further/);
+    expect(taken).toMatch(/delivered +pager/);
+    expect(sent().at(-1)).toBe(`POST /v1/alerts/alr_${id}/acknowledge {"note":"mine"}`);
+  });
+
+  it("shows delivery, its dead letters and their replay; a target that refuses a test ends with 1", async () => {
+    const letter = {
+      id: `dlq_${id}`,
+      target: "siem",
+      subject: `evt_${id}`,
+      payload: {},
+      attempts: 8,
+      lastError: "answered 503",
+      state: "open",
+      replayCount: 0,
+      reason: null,
+      failedAt: at,
+      updatedAt: at,
+    };
+    answers["GET /v1/admin/siem/dead-letters?limit=50&state=open"] = page([letter]);
+    answers["POST /v1/admin/siem/dead-letters/replay"] = { ...letter, state: "replayed", replayCount: 1 };
+    answers["POST /v1/delivery-targets/siem/test"] = { ok: false, message: "answered 401", ms: 7 };
+    answers["GET /v1/admin/siem/status"] = {
+      targets: [],
+      queued: 0,
+      retry: { intervalSeconds: 30, maxAttempts: 8 },
+    };
+    expect((await cli("siem dead-letters --state open")).out).toMatch(/siem +evt_\S+ +open +8/);
+    expect((await cli(`siem replay dlq_${id}`)).out).toMatch(/state +replayed/);
+    expect(await cli("siem test siem")).toMatchObject({ code: 1, out: "refused after 7 ms: answered 401\n" });
+    expect((await cli("siem status")).out).toContain("There are no targets");
+  });
+
+  it("lists security events", async () => {
+    const event = {
+      id: `evt_${id}`,
+      tenantId: `ten_${id}`,
+      type: "authorization.denied",
+      severity: "medium",
+      outcome: "failure",
+      message: "A request needed a permission that its caller lacks.",
+      actor: { id: `prn_${id}`, kind: "user", name: "ann" },
+      target: null,
+      requestId: null,
+      source: "203.0.113.7",
+      count: 12,
+      firstAt: at,
+      lastAt: at,
+      details: {},
+    };
+    answers["GET /v1/security-events?limit=50&type=authorization.denied"] = page([event]);
+    const { out } = await cli("event list --type authorization.denied");
+    expect(out).toMatch(/authorization\.denied +12 +ann +203\.0\.113\.7/);
+  });
 
   it("is shown, and set where something is said of it", async () => {
     answers["GET /v1/scheduling"] = share;

@@ -2,9 +2,12 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { CommandHost } from "./command.ts";
 import { addAction } from "./commands/action.ts";
+import { addAlert } from "./commands/alert.ts";
 import { addApproval } from "./commands/approval.ts";
 import { addConnection } from "./commands/connection.ts";
+import { addEvent } from "./commands/event.ts";
 import { addEvidence } from "./commands/evidence.ts";
+import { addFactor } from "./commands/factor.ts";
 import { addFlow } from "./commands/flow.ts";
 import { addGate } from "./commands/gate.ts";
 import { addHealth } from "./commands/health.ts";
@@ -14,13 +17,16 @@ import { addLog } from "./commands/log.ts";
 import { addLogin } from "./commands/login.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addPrincipal } from "./commands/principal.ts";
+import { addPrivacy } from "./commands/privacy.ts";
 import { addReceipts } from "./commands/receipts.ts";
 import { addRun } from "./commands/run.ts";
 import { addScheduling } from "./commands/scheduling.ts";
 import { addSecret } from "./commands/secret.ts";
+import { addSiem } from "./commands/siem.ts";
 import { addTenant } from "./commands/tenant.ts";
 import { addTool } from "./commands/tool.ts";
 import { addVerify } from "./commands/verify.ts";
+import { addWorkflow } from "./commands/workflow.ts";
 import { renderFailure, toFailure } from "./failure.ts";
 import type { Host } from "./session.ts";
 
@@ -48,13 +54,19 @@ export function createProgram(host: CommandHost): Command {
     addRun,
     addGate,
     addApproval,
+    addWorkflow,
+    addFactor,
     addAction,
     addReceipts,
+    addPrivacy,
     addLog,
     addKey,
     addVerify,
     addEvidence,
     addPrincipal,
+    addAlert,
+    addEvent,
+    addSiem,
     addJob,
     addScheduling,
   ]) {

@@ -505,6 +505,7 @@ describe.each(drivers)("the API on %s", (driver) => {
     expect(open.sort()).toEqual([
       "GET /.well-known/jwks.json",
       "GET /api/health",
+      "GET /approve/{token}",
       "GET /health/live",
       "GET /health/ready",
       "GET /log/{log}/{path}",

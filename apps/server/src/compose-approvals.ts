@@ -1,5 +1,12 @@
 /** Wires the rooms that ask people: workflows, second factors, approvals and the links to them. */
-import { type ApprovalLinks, type Approvals, createApprovalLinks, createApprovals } from "#act/approvals";
+import {
+  type ApprovalLinks,
+  type Approvals,
+  type ArgumentsOf,
+  createApprovalLinks,
+  createApprovals,
+} from "#act/approvals";
+import type { Catalogue } from "#act/catalogue";
 import { createFactors, type Factors } from "#act/factors";
 import { createWorkflows, type Workflows } from "#act/workflows";
 import type { Database } from "#platform/db";
@@ -21,18 +28,27 @@ export function composeApprovals(deps: {
   readonly vault: Vault;
   readonly receipts: Receipts;
   readonly outbox: Outbox;
-  readonly clock: Clock;
   readonly events: SecurityEvents;
+  readonly clock: Clock;
   readonly publicUrl: string;
   /** The installation's key; the key of links is derived from it. */
   readonly secret: Uint8Array;
   /** The action with its input, which its approvers see. */
-  readonly loadAction: (tenantId: string, id: string) => Promise<{ readonly input: unknown } | undefined>;
+  readonly loadAction: (
+    tenantId: string,
+    id: string,
+  ) => Promise<{ readonly input: unknown; readonly tool: string } | undefined>;
+  readonly catalogue: Pick<Catalogue, "tool">;
 }): ApprovalWing {
   const { db, vault, receipts, outbox, events, clock, publicUrl, secret } = deps;
-  const workflows = createWorkflows({ db, receipts });
-  const factors = createFactors({ db, vault, receipts, publicUrl });
-  const argumentsOf = deps.loadAction;
+  const workflows = createWorkflows({ db, receipts, events });
+  const factors = createFactors({ db, vault, receipts, events, publicUrl });
+  const argumentsOf: ArgumentsOf = async (tenantId, actionId) => {
+    const action = await deps.loadAction(tenantId, actionId);
+    if (!action) return undefined;
+    const tool = await deps.catalogue.tool(tenantId, action.tool);
+    return { input: action.input, hide: tool?.overrides.redact ?? [] };
+  };
   const approvals = createApprovals({ db, receipts, outbox, events, workflows, factors, argumentsOf });
   const approvalLinks = createApprovalLinks({ secret, publicUrl, clock });
   return { workflows, factors, approvals, approvalLinks };

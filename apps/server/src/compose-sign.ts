@@ -71,6 +71,12 @@ export function composeSign(deps: SignDeps): Sign {
     log,
     onRefused: (logs) => metrics.logRefused.set(logs),
     onSigned: () => witnessing.wake(),
+    onInconsistent: (tenantId, reason) => {
+      const told = db.tx(tenantId, (tx) =>
+        deps.events.record(tx, { tenantId, type: "log.inconsistent", message: reason }),
+      );
+      told.catch((err: unknown) => log.error({ err }, "that a log is refused was not noted"));
+    },
   });
   const witnessing: Witnessing = createWitnessing({
     db,
@@ -99,7 +105,13 @@ export function composeSign(deps: SignDeps): Sign {
     events: deps.events,
     onError: (err, what) => log.error({ err }, what),
   });
-  const signingKeys = createSigningKeys({ db, signers, receipts, logged: receiptLog.logged });
+  const signingKeys = createSigningKeys({
+    db,
+    signers,
+    receipts,
+    logged: receiptLog.logged,
+    events: deps.events,
+  });
   return {
     receipts,
     evidence,
@@ -122,7 +134,10 @@ export function composeSign(deps: SignDeps): Sign {
 }
 
 /** What makes new keys comes first; keys that were made otherwise stay where they are. */
-function holdersOf({ config, dialer }: SignDeps): readonly [KeyHolder, ...KeyHolder[]] {
+export function holdersOf({
+  config,
+  dialer,
+}: Pick<SignDeps, "config" | "dialer">): readonly [KeyHolder, ...KeyHolder[]] {
   const { transit } = config.signer;
   if (!transit) return [softwareKeys];
   const remote = createTransitKeys({ dialer, url: transit.url, token: transit.token.reveal() });

@@ -13,6 +13,7 @@ import {
   localKeys,
   type SealedTable,
   sealedSecrets,
+  sealedSubjectKeys,
   transitKeys,
   type Vault,
 } from "#platform/vault";
@@ -21,6 +22,7 @@ import { sealedDisclosures, sealedSigningKeys } from "#sign/receipts";
 /** Answers under Idempotency-Keys and consents under way are not among them: they end by themselves within 25 hours. */
 export const sealedTables: readonly SealedTable[] = [
   sealedSecrets,
+  sealedSubjectKeys,
   sealedSigningKeys,
   sealedGrants,
   sealedActionInputs,

@@ -4,6 +4,7 @@ import { type Catalogue, createCatalogue } from "#act/catalogue";
 import { type Connectors, createConnectors, createEgressRules, type EgressRules } from "#act/connectors";
 import type { Policy } from "#act/policy";
 import type { Rehearsals } from "#act/rehearsals";
+import { createPrivacy, type Privacy } from "#operate/privacy";
 import {
   builtInKinds,
   createEngine,
@@ -58,6 +59,7 @@ export interface Rooms extends SignRooms, ApprovalWing, Operate {
   readonly vault: Vault;
   readonly access: Access;
   readonly idempotency: Idempotency;
+  readonly privacy: Privacy;
   readonly policy: Policy;
   readonly rehearsals: Rehearsals;
   readonly connectors: Connectors;
@@ -161,6 +163,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     outbox,
     events,
     clock,
+    catalogue,
     publicUrl: config.http.publicUrl,
     secret: keys.dataEncryption.reveal(),
     loadAction: (tenantId, id) => actions.load(tenantId, id),
@@ -189,6 +192,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     maxOutputBytes: config.limits.maxOutputBytes,
   });
 
+  const privacy = createPrivacy({ db, vault, receipts, actions });
   const rehearsals = composeRehearsals({
     ...{ db, vault, policy, receipts, clock, connectors, catalogue, access, onError },
     replayRequired: config.policyReplayRequired,
@@ -302,7 +306,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onViolation: ({ invariant, tenantId, runId }, first) => {
       metrics.invariantViolations.with(invariant).inc();
       const ids = { tenantId: formatId("tenant", tenantId), runId: formatId("run", runId) };
-      if (first) log.warn({ invariant, ...ids }, "a run was in a state that should not be");
+      if (!first) return;
+      log.warn({ invariant, ...ids }, "a run was in a state that should not be");
+      const target = { kind: "run", id: ids.runId };
+      events.count({ tenantId, type: "run.invariant_violated", target, details: { invariant } });
     },
     onWoken: engine.wake,
     onError,
@@ -314,6 +321,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       ...installationJobs({
         ...rooms,
         sweepInvariants,
+        privacy,
         retire: () => retire({ db, keep: config.retention, log }),
       }),
       ...sign.jobs,
@@ -336,6 +344,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     log: sign.log,
     evidence: sign.evidence,
     interop: sign.interop,
+    privacy,
     logFiles: sign.logFiles,
     signingKeys: sign.signingKeys,
     witnessing: sign.witnessing,
@@ -422,6 +431,7 @@ const installationJobs = (
   rooms: Background & {
     readonly sweepInvariants: () => Promise<number>;
     readonly retire: () => Promise<void>;
+    readonly privacy: Pick<Privacy, "applyRules" | "completeInterrupted">;
   },
 ): Job[] => [
   ...approvalJobs(rooms),
@@ -463,6 +473,19 @@ const installationJobs = (
     everyMs: 6 * 3_600_000,
     work: async () => {
       await openMonths(rooms.db);
+      return null;
+    },
+  },
+  {
+    name: "erasures",
+    everyMs: 60_000,
+    work: async () => soonIf((await rooms.privacy.completeInterrupted()) === 50),
+  },
+  {
+    name: "receipt-retention",
+    everyMs: 86_400_000,
+    work: async () => {
+      await rooms.privacy.applyRules();
       return null;
     },
   },

@@ -25,6 +25,8 @@ describe("signing keys over HTTP", () => {
     const told = await api.ask("GET", "/v1/receipts?type=key.rotated");
     const [receipt] = told.json.items;
     expect(receipt.body.key).toMatchObject({ current: first.json.current, previous: first.json.previous });
+    const events = await api.ask("GET", "/v1/security-events?type=key.rotated");
+    expect(events.json.items[0]).toMatchObject({ target: { id: first.json.current }, outcome: "success" });
     expect(receipt.body.principal.user).toBe(formatId("principal", api.app.admin.principalId));
   });
 

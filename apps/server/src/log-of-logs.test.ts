@@ -23,7 +23,7 @@ import { formatId, newId, sha256, systemClock } from "#platform/kernel";
 import { createDialer } from "#platform/net";
 import { createVault } from "#platform/vault";
 import { checkLogs, createHeads, createLog, type HeadsDeps } from "#sign/log";
-import { createReceipts, createSigners, installationId } from "#sign/receipts";
+import { createReceipts, createSigners, createSigningKeys, installationId } from "#sign/receipts";
 import { createWitnessing, type Witnessing } from "#sign/witness";
 import { startTestApi } from "./testing/api.ts";
 import { drivers, openTestDatabase, type TestDatabase } from "./testing/index.ts";
@@ -184,6 +184,27 @@ describe.each(drivers)("a witness on %s", (driver) => {
     expect((await ours.witnessing.prove(tenantId, receiptId, 1)).treeSize).toBe(1);
   });
 
+  it("[H2] changes its key like every log, and does not enter itself", async () => {
+    const keys = createSigningKeys({
+      db,
+      signers: ours.signers,
+      receipts: ours.receipts,
+      logged: ours.log.logged,
+      graceMs: 0,
+    });
+    await keys.rotate({ tenantId: installationId, use: "log", overlapMs: 60_000 });
+    const tenantId = newId();
+    const receiptId = await ours.add(tenantId);
+    await ours.log.sequenceNow(installationId);
+    expect((await ours.heads.sequence()).state).toBe("signed");
+    expect((await ours.heads.sequence()).state).toBe("empty");
+    const note = parseCheckpoint(await ours.log.checkpoint(installationId));
+    expect(note.note.signatures).toHaveLength(2);
+    expect((await ours.witnessing.prove(tenantId, receiptId, 0)).treeSize).toBe(1);
+    const found = (await checkLogs({ db })).find((log) => log.tenantId === installationId);
+    expect(found?.difference).toBeNull();
+  });
+
   it("[D1] a change that is to be witnessed is, and says what was reached where it cannot be", async () => {
     const tenantId = newId();
     const receiptId = await ours.add(tenantId);
@@ -202,7 +223,7 @@ describe.each(drivers)("a witness on %s", (driver) => {
     expect((await ours.receipts.find(stuck, added.receiptId)).id).toBe(added.receiptId);
   });
 
-  it("[I1] cosigns no fork, no smaller log and nothing unsigned, and says why", async () => {
+  it("[I1][I3] cosigns no fork, no smaller log and nothing unsigned, and says why", async () => {
     await ours.add(newId());
     await ours.witnessing.turn();
     const note = await ours.log.checkpoint(installationId);

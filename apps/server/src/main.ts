@@ -13,6 +13,7 @@ const { isOarsError } = await import("#platform/kernel");
 const { createTelemetry } = await import("#platform/telemetry");
 const { renderDoctor } = await import("./doctor.ts");
 const { fsck } = await import("./fsck.ts");
+const { keysCommand } = await import("./keys-command.ts");
 const { migrateStore } = await import("./migrations.ts");
 const { assertRole } = await import("./roles.ts");
 const { serve } = await import("./serve.ts");
@@ -27,6 +28,7 @@ const usage = `Usage: oars-server <command>
   vault    rotates the keys that data are sealed with; see oars-server vault
   fsck     makes every log again from its receipts and names the first difference; --json.
            Ends with 0: none, 1: one was found, 2: it could not be told
+  keys     lists or rotates signing keys: keys list|rotate --of <tenant id|instance> [--use receipt|log]
   doctor   checks the configuration and prints what is in force
 `;
 
@@ -48,6 +50,8 @@ async function main(argv: readonly string[]): Promise<number> {
       "no-worker": { type: "boolean" },
       "data-keys": { type: "boolean" },
       json: { type: "boolean" },
+      of: { type: "string" },
+      use: { type: "string" },
     },
   });
   const command = positionals[0] ?? "serve";
@@ -77,6 +81,13 @@ async function main(argv: readonly string[]): Promise<number> {
         },
         positionals.slice(1),
         { dataKeys: values["data-keys"] === true },
+      );
+    case "keys":
+      return keysCommand(
+        config,
+        await loadOrCreateKeys(config.dataDir, config.keys),
+        { verb: positionals[1], of: values.of, use: values.use },
+        (text) => process.stdout.write(`${text}\n`),
       );
     case "fsck":
       return fsck(config, values.json === true, (text) => process.stdout.write(`${text}\n`)).catch(

@@ -3,6 +3,7 @@
  * receipts, security events. A month goes as a whole or stays as a whole, and what stays beyond its time is said in the log.
  */
 import { retireActions } from "#act/actions";
+import { isMonthHeld } from "#operate/privacy";
 import { findOldestLive, retireRuns } from "#orchestrate/engine";
 import type { Config } from "#platform/config";
 import { type Database, dropMonth, listMonths, type Month } from "#platform/db";
@@ -27,7 +28,9 @@ export async function retire({ db, keep, log }: RetentionDeps): Promise<void> {
     log.warn({ month: month.name, why }, "a month is kept beyond its time");
   const classes = [
     async () => {
-      const { retired, kept: held } = await retireRuns(db, keep.runs);
+      const { retired, kept: held } = await retireRuns(db, keep.runs, (month) =>
+        isMonthHeld(db, "run", month),
+      );
       for (const { month, rows } of retired) dropped(month, rows);
       held.forEach(kept);
       for (const month of await payloadsWithoutRuns(db, keep.runs)) {
@@ -36,12 +39,19 @@ export async function retire({ db, keep, log }: RetentionDeps): Promise<void> {
       }
     },
     async () => {
-      const { retired, kept: held } = await retireActions(db, keep.actions, await findOldestLive(db));
+      const { retired, kept: held } = await retireActions(
+        db,
+        keep.actions,
+        await findOldestLive(db),
+        (month) => isMonthHeld(db, "action", month),
+      );
       for (const { month, rows } of retired) dropped(month, rows);
       held.forEach(kept);
     },
     async () => {
-      const { retired, kept: held } = await retireReceipts(db, keep.receipts);
+      const { retired, kept: held } = await retireReceipts(db, keep.receipts, (month) =>
+        isMonthHeld(db, "receipt", month),
+      );
       for (const month of retired) dropped(month);
       held.forEach(kept);
     },

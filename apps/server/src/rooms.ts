@@ -26,7 +26,7 @@ export const house: readonly Readonly<Record<string, readonly string[]>>[] = [
     remember: ["memory", "recall", "coordination"],
   },
   { orchestrate: ["flows", "transforms", "engine", "runs", "triggers", "agents"] },
-  { operate: ["delivery", "alerts", "health", "backup", "customization"] },
+  { operate: ["delivery", "alerts", "health", "backup", "privacy", "customization"] },
   { doors: ["http", "mcp", "a2a", "live"] },
 ];
 

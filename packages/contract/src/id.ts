@@ -17,6 +17,8 @@ export const idPrefix = {
   grant: "gnt",
   replay: "rpl",
   receipt: "rct",
+  hold: "hld",
+  erasure: "ers",
   evidence: "evd",
   control: "ctl",
   gate: "gat",
@@ -57,6 +59,8 @@ export const policyId = typeId("policy");
 export const grantId = typeId("grant");
 export const replayId = typeId("replay");
 export const receiptId = typeId("receipt");
+export const holdId = typeId("hold");
+export const erasureId = typeId("erasure");
 export const evidenceId = typeId("evidence");
 export const controlMappingId = typeId("control");
 export const gateId = typeId("gate");

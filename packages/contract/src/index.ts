@@ -19,6 +19,7 @@ export * from "./policy.ts";
 export * from "./policy-grant.ts";
 export * from "./policy-rehearsal.ts";
 export * from "./principal.ts";
+export * from "./privacy.ts";
 export * from "./problem.ts";
 export * from "./receipt.ts";
 export * from "./run.ts";

@@ -14,6 +14,7 @@ import { createHealth } from "./health.ts";
 import { createKeys } from "./keys.ts";
 import { createLog } from "./log.ts";
 import { createPolicies } from "./policies.ts";
+import { createPrivacy } from "./privacy.ts";
 import { createReceipts } from "./receipts.ts";
 import { createRuns } from "./runs.ts";
 import { createScheduling } from "./scheduling.ts";
@@ -61,6 +62,7 @@ export function createClient(options: ClientOptions) {
     delegations: createDelegations(transport),
     factors: createFactors(transport),
     receipts: createReceipts(transport),
+    privacy: createPrivacy(transport),
     trust: createTrust(transport),
     log: createLog(transport),
     evidence: createEvidence(transport),

@@ -57,6 +57,7 @@ describe("the exports", () => {
         "delegations: create list revoke",
         "factors: list enrol confirm revoke challenge recoveryCodes reset",
         "receipts: list get export proof exportRun verify",
+        "privacy: holds placeHold releaseHold retention setRetention erasures erasure erase export",
         "trust: keys checkpoint",
         "log: checkpoint status inclusion consistency witness instance checkpointOf",
         "evidence: export list get wait download verify schedules schedule unschedule",

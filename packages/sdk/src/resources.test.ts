@@ -135,6 +135,15 @@ describe("every call", () => {
     "POST /v1/approvals/x/decision": (c) => c.approvals.decide("x", { decision: "approve", reason: "fine" }),
     "GET /v1/receipts": (c) => c.receipts.list().page(),
     "GET /v1/receipts/x": (c) => c.receipts.get("x"),
+    "GET /v1/privacy/holds": (c) => c.privacy.holds().page(),
+    "POST /v1/privacy/holds": (c) => c.privacy.placeHold({ scope: "tenant", reason: "because" }),
+    "POST /v1/privacy/holds/x/release": (c) => c.privacy.releaseHold("x", "because"),
+    "GET /v1/privacy/retention": (c) => c.privacy.retention(),
+    "PUT /v1/privacy/retention": (c) => c.privacy.setRetention([]),
+    "GET /v1/privacy/erasures": (c) => c.privacy.erasures().page(),
+    "GET /v1/privacy/erasures/x": (c) => c.privacy.erasure("x"),
+    "POST /v1/privacy/erasures": (c) => c.privacy.erase("x"),
+    "POST /v1/privacy/exports": (c) => c.privacy.export("x"),
     "GET /v1/receipts/x/proof": (c) => c.receipts.proof("x"),
     "GET /v1/runs/x/receipts": (c) => c.receipts.exportRun("x"),
     "POST /v1/receipts/verify": (c) => c.receipts.verify({ receipt: "a.b.c" }),
@@ -216,7 +225,7 @@ describe("every call", () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     const elsewhere =
-      /^GET \/v1\/oauth\/callback$|\/log\/\{log\}\/|\/witness\/|\/metrics|\/api\/health|\/api\/webhook\/|jwks\.json|swagger|openapi/;
+      /\/approve\/|^GET \/v1\/oauth\/callback$|\/log\/\{log\}\/|\/witness\/|\/metrics|\/api\/health|\/api\/webhook\/|jwks\.json|swagger|openapi/;
     const shape = (text: string) => text.replaceAll(/\{\w+\}/g, "x").replace("versions/x", "versions/1.0.0");
     expect(Object.keys(calls).sort()).toEqual(
       routes

@@ -1,41 +1,60 @@
-import type { Approval, ApprovalState } from "@oars/sdk";
+import type { Approval, ApprovalDetail, ApprovalState } from "@oars/sdk";
 import { type Command, Option } from "commander";
 import { addCommand, addGroup, type CommandHost, type PageOptions, pageOf, pageOptions } from "../command.ts";
 import { more } from "../paging.ts";
 import type { Session } from "../session.ts";
 import { block, clip, fields, table } from "../text.ts";
 import { when } from "../time.ts";
+import { addApprovalTalk } from "./approval-talk.ts";
 
 const states = ["pending", "approved", "rejected", "expired", "cancelled", "consumed", "all"] as const;
 
 export function addApproval(program: Command, host: CommandHost): void {
   const approval = addGroup(program, "approval", "Actions that wait for a person");
-  pageOptions(addCommand(approval, host, "list", "List approvals, newest first", list)).addOption(
-    new Option("--state <state>", "only these").choices(states).default("pending"),
-  );
+  pageOptions(addCommand(approval, host, "list", "List approvals, newest first", list))
+    .addOption(new Option("--state <state>", "only these").choices(states).default("pending"))
+    .option("--mine", "only what you may vote on now")
+    .option("--tool <tool>", "only of this tool")
+    .option("--due-before <time>", "only what expires or is escalated before then")
+    .option("--to-review", "only where the glass was broken and nobody has reviewed it");
   addCommand(approval, host, "show <id>", "Show what is asked, of whom, and the votes", show);
-  addCommand(
-    program,
-    host,
-    "approve <id>",
-    "Approve an action; the vote is signed",
-    vote("approve"),
-  ).requiredOption("--reason <text>", "why; it is recorded");
-  addCommand(
-    program,
-    host,
-    "reject <id>",
-    "Reject an action; the vote is signed",
-    vote("reject"),
-  ).requiredOption("--reason <text>", "why; it is recorded");
+  for (const parent of [program, approval]) {
+    voteOptions(
+      addCommand(parent, host, "approve <id>", "Approve an action; the vote is signed", vote("approve")),
+    );
+    voteOptions(
+      addCommand(parent, host, "reject <id>", "Reject an action; the vote is signed", vote("reject")),
+    );
+  }
+  addApprovalTalk(approval, host);
 }
+
+const voteOptions = (command: Command): Command =>
+  command
+    .requiredOption("--reason <text>", "why; it is recorded")
+    .option("--code <code>", "a code of your second factor, where one is asked for");
 
 async function list(
   session: Session,
-  options: PageOptions & { state: ApprovalState | "all" },
+  options: PageOptions & {
+    state: ApprovalState | "all";
+    mine?: boolean;
+    tool?: string;
+    dueBefore?: string;
+    toReview?: boolean;
+  },
 ): Promise<void> {
-  const state = options.state === "all" ? undefined : options.state;
-  const page = await (await session.client()).approvals.list({ ...pageOf(options), state }).page();
+  const { mine, tool, dueBefore, toReview } = options;
+  const state = options.state === "all" || toReview ? undefined : options.state;
+  const filter = {
+    ...pageOf(options),
+    state,
+    tool,
+    dueBefore,
+    mine: mine ? ("true" as const) : undefined,
+    review: toReview ? ("open" as const) : undefined,
+  };
+  const page = await (await session.client()).approvals.list(filter).page();
   session.show(page, () =>
     page.items.length === 0
       ? state === "pending"
@@ -63,7 +82,7 @@ async function show(session: Session, _options: object, id: string): Promise<voi
   session.show(approval, () => render(approval, session.now()));
 }
 
-function render(approval: Approval, now: Date): string {
+function render(approval: ApprovalDetail, now: Date): string {
   const { subject, votes } = approval;
   const head = fields([
     ["approval", approval.id],
@@ -73,7 +92,17 @@ function render(approval: Approval, now: Date): string {
     ["tool", subject.tool],
     ["target", subject.target],
     ["environment", `${subject.environment}, risk ${subject.risk}`],
+    ["policies", subject.rules.join(", ")],
+    ["stage", approval.approvalProgress.currentStageName],
+    ["confirm with", approval.stepUp],
     ["requested by", `${approval.requestedByName} ${approval.requestedBy}`],
+    ["for", approval.chain.length > 1 ? approval.chain.map((link) => link.name).join(" → ") : null],
+    ["earlier decisions", approval.earlier.map((e) => e.state).join(", ")],
+    [
+      "glass broken by",
+      approval.override && `${approval.override.byName}: ${clip(approval.override.reason, 80)}`,
+    ],
+    ["review", approval.review && `${approval.review.verdict}, by ${approval.review.byName}`],
     ["action", approval.actionId],
     [
       "run",
@@ -104,15 +133,24 @@ function render(approval: Approval, now: Date): string {
       ? `\nDecide: oars approve ${approval.id} --reason TEXT, or oars reject …\n`
       : "";
   return (
-    head + block("facts", Object.keys(subject.facts).length > 0 ? subject.facts : null) + votesText + next
+    head +
+    block("facts", Object.keys(subject.facts).length > 0 ? subject.facts : null) +
+    block("arguments", approval.arguments ?? null) +
+    block("changed since the last try", approval.changes?.differences ?? null) +
+    votesText +
+    next
   );
 }
 
 const vote =
   (decision: "approve" | "reject") =>
-  async (session: Session, options: { reason: string }, id: string): Promise<void> => {
+  async (session: Session, options: { reason: string; code?: string }, id: string): Promise<void> => {
     const client = await session.client();
-    const approval = await client.approvals.decide(id, { decision, reason: options.reason });
+    const approval = await client.approvals.decide(id, {
+      decision,
+      reason: options.reason,
+      ...(options.code === undefined ? {} : { stepUpCode: options.code }),
+    });
     session.show(approval, () =>
       [
         `Your vote counts; the approval is ${approval.state}.`,

@@ -33,6 +33,9 @@ export function addConnection(program: Command, host: CommandHost): void {
     finish,
   );
   addCommand(connection, host, "test <name>", "Reach the system behind a connection, changing nothing", test);
+  addCommand(connection, host, "egress", "Show or set the hosts that connections may reach", egress)
+    .option("--hosts <list>", "host, host:port, *.domain or *:port, with commas between")
+    .option("--any", "every host that the operator allows");
   addCommand(connection, host, "connectors", "List what a connection can be of", connectors);
 }
 
@@ -146,6 +149,20 @@ async function test(session: Session, _options: object, name: string): Promise<n
     () => `${report.ok ? "ok" : `failed (${report.code ?? "no code"})`}: ${report.message}\n`,
   );
   return report.ok ? 0 : 1;
+}
+
+async function egress(session: Session, options: { hosts?: string; any?: boolean }): Promise<void> {
+  if (options.hosts !== undefined && options.any === true)
+    throw new UsageError("Give --hosts or --any, not both.");
+  const { connections } = await session.client();
+  const wanted = options.hosts?.split(",").map((part) => part.trim());
+  const changes = wanted !== undefined || options.any === true;
+  const now = changes ? await connections.setEgress({ hosts: wanted ?? null }) : await connections.egress();
+  session.show(now, () =>
+    now.hosts === null
+      ? "Connections may reach every host that the operator allows.\n"
+      : `Connections may reach:\n${now.hosts.map((one) => `  ${one}\n`).join("")}`,
+  );
 }
 
 async function connectors(session: Session): Promise<void> {

@@ -61,8 +61,10 @@ const doomed: Plan = {
 const letter: Plan = { parallel: 1, steps: [step("s0", mail), step("s1", send)] };
 const parcel: Plan = { parallel: 1, steps: [step("s0", send)] };
 
-/** Points that work of runs comes to. A connection's credentials have a test of their own. */
-export const runPoints: readonly FaultPoint[] = faultPoints.filter((p) => !p.startsWith("grants."));
+const ofRuns = /^(runs|triggers|engine|actions|jobs)\./;
+
+/** Points that work of runs comes to. Others, as of credentials and keys, are tried where their rooms are. */
+export const runPoints: readonly FaultPoint[] = faultPoints.filter((point) => ofRuns.test(point));
 
 /** Points that are reached only by what these plans do not have: servers alone are killed there. */
 export const serverPoints: readonly FaultPoint[] = [

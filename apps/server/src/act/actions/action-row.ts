@@ -5,6 +5,7 @@ import { sealAsked } from "./asked.ts";
 import type { ActionState } from "./domain.ts";
 import type { ExecutionDeps } from "./execution.ts";
 import { notAllowed, type Proposal, type Resolved } from "./proposal.ts";
+import { sealFor } from "./sealing.ts";
 import type * as store from "./store.ts";
 
 export async function toRow(
@@ -34,7 +35,7 @@ export async function toRow(
     environment: r.connection.environment,
     digest: r.digest,
     facts: JSON.stringify(r.shape.facts),
-    input: await deps.vault.seal(tenantId, `action.input:${made.actionId}`, toBytes(r.input)),
+    input: await sealFor(deps.vault, p.caller, `action.input:${made.actionId}`, toBytes(r.input)),
     principal_id: p.caller.principalId,
     run_id: p.origin?.runId ?? null,
     step: p.origin?.step ?? null,

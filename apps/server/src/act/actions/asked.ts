@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Decision, DecisionRequest, Effect } from "#act/policy";
 import type { Vault } from "#platform/vault";
+import { subjectOf } from "#sign/receipts";
 
 export interface Asked {
   readonly request: DecisionRequest;
@@ -14,13 +15,14 @@ export interface Asked {
 const purpose = (actionId: string): string => `action.asked:${actionId}`;
 
 export async function sealAsked(
-  vault: Pick<Vault, "seal">,
+  vault: Pick<Vault, "subjectSealer">,
   actionId: string,
   { asked: request, effect, reasons, policy }: Decision,
 ): Promise<Uint8Array | null> {
   if (request === undefined) return null;
   const text = JSON.stringify({ v: 1, request, effect, reasons, version: policy.version });
-  return vault.seal(request.tenantId, purpose(actionId), Buffer.from(text));
+  const { seal } = await vault.subjectSealer(request.tenantId, [subjectOf(request.principal)]);
+  return seal(purpose(actionId), Buffer.from(text));
 }
 
 const shape = z.looseObject({

@@ -14,6 +14,7 @@ import { hold, unasked } from "./hold.ts";
 import { keptOf } from "./outcome.ts";
 import { decideFor, type Proposal, type Resolved, resolveProposal } from "./proposal.ts";
 import { addDecision, addEnd, addOutcome, type Recorded, recordedOf } from "./record.ts";
+import { sealFor } from "./sealing.ts";
 import * as store from "./store.ts";
 import { type ActionEvents, tellDecision, tellOutcome } from "./tell.ts";
 
@@ -234,7 +235,7 @@ export async function settle(
     state,
     output:
       outcome.status === "completed"
-        ? await deps.vault.seal(recorded.tenantId, purpose, toBytes(outcome.output))
+        ? await sealFor(deps.vault, recorded.caller, purpose, toBytes(outcome.output))
         : null,
     error: outcome.status === "completed" ? null : JSON.stringify(outcome.error),
     http: ("http" in outcome ? outcome.http : null) ?? null,

@@ -7,6 +7,7 @@ export {
   actionTransitions,
   isSettled,
 } from "./domain.ts";
+export { countLiveActions, eraseActionsOf } from "./erasure.ts";
 export type { Commit, Executable, Performed, Proposed } from "./execution.ts";
 export {
   type AskedRow,

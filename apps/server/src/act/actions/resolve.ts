@@ -5,6 +5,7 @@ import { WriteSet } from "#platform/db";
 import { OarsError } from "#platform/kernel";
 import { announce, type ContinuationDeps, restart, runDetached } from "./continuation.ts";
 import { addOutcome, recordedAction } from "./record.ts";
+import { sealFor } from "./sealing.ts";
 import * as store from "./store.ts";
 import { mustLoad } from "./submit.ts";
 import type { ActionView } from "./views.ts";
@@ -64,8 +65,9 @@ async function settleDoubt(
     state: outcome,
     output:
       told.status === "completed"
-        ? await deps.vault.seal(
-            action.tenantId,
+        ? await sealFor(
+            deps.vault,
+            await deps.whoIs(action.tenantId, action.principalId),
             `action.output:${action.id}`,
             Buffer.from(JSON.stringify(told.output)),
           )

@@ -18,6 +18,7 @@ export async function retireActions(
   db: Database,
   keepDays: number | null,
   oldestLiveRun: string | null,
+  isHeld: (month: Month) => Promise<boolean> = async () => false,
 ): Promise<ActionRetirement> {
   const retired: { month: Month; rows: number }[] = [];
   const kept: { month: Month; why: string }[] = [];
@@ -27,7 +28,9 @@ export async function retireActions(
     const why =
       oldestLiveRun !== null && oldestLiveRun < month.endId
         ? "a run as old is under way"
-        : await whyKept(db, month, keepDays);
+        : (await isHeld(month))
+          ? "a legal hold keeps it"
+          : await whyKept(db, month, keepDays);
     if (why !== null) kept.push({ month, why });
     else retired.push({ month, rows: await retire(db, month) });
   }

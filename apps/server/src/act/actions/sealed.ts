@@ -1,13 +1,14 @@
 import { sql } from "#platform/db";
 import type { SealedTable } from "#platform/vault";
 
-/** Inputs of actions, as the rotation of keys sees them. */
+/** Inputs of actions, as the rotation of keys sees them: what is sealed under keys of people is not the tenant's. */
 export const sealedActionInputs: SealedTable = {
   name: "action.input",
   list: (db, tenantId, { header, after, limit }) =>
     db.query(sql`/* actions.list_sealed_inputs */
       select id, 'action.input:' || id as purpose, input as sealed from action
-      where tenant_id = ${tenantId} and substring(input from 1 for 5) <> ${header}
+      where tenant_id = ${tenantId} and substring(input from 1 for 1) = decode('01', 'hex')
+        and substring(input from 1 for 5) <> ${header}
         and (${after}::uuid is null or id > ${after}::uuid)
       order by id limit ${limit}`),
   replace: (tx, tenantId, row, sealed) =>
@@ -21,7 +22,8 @@ export const sealedActionOutputs: SealedTable = {
   list: (db, tenantId, { header, after, limit }) =>
     db.query(sql`/* actions.list_sealed_outputs */
       select id, 'action.output:' || id as purpose, output as sealed from action
-      where tenant_id = ${tenantId} and output is not null and substring(output from 1 for 5) <> ${header}
+      where tenant_id = ${tenantId} and output is not null and substring(output from 1 for 1) = decode('01', 'hex')
+        and substring(output from 1 for 5) <> ${header}
         and (${after}::uuid is null or id > ${after}::uuid)
       order by id limit ${limit}`),
   replace: (tx, tenantId, row, sealed) =>
@@ -36,7 +38,8 @@ export const sealedActionAsked: SealedTable = {
   list: (db, tenantId, { header, after, limit }) =>
     db.query(sql`/* actions.list_sealed_asked */
       select id, 'action.asked:' || id as purpose, asked as sealed from action
-      where tenant_id = ${tenantId} and asked is not null and substring(asked from 1 for 5) <> ${header}
+      where tenant_id = ${tenantId} and asked is not null and substring(asked from 1 for 1) = decode('01', 'hex')
+        and substring(asked from 1 for 5) <> ${header}
         and (${after}::uuid is null or id > ${after}::uuid)
       order by id limit ${limit}`),
   replace: (tx, tenantId, row, sealed) =>

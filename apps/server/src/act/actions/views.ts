@@ -2,7 +2,7 @@
 import type { OperationOutcome } from "#act/connectors";
 import type { Caller } from "#platform/access";
 import type { ContinuationDeps } from "./continuation.ts";
-import { openJson } from "./reopening.ts";
+import { openOrErased } from "./sealing.ts";
 import type * as store from "./store.ts";
 
 /** An action without what went in and came out. */
@@ -48,8 +48,8 @@ export async function toView(
   const shown = a.output === null || caller === null || (await mayReadOutput(deps, a, caller));
   return {
     ...rest,
-    input: await openJson(deps, a, "input", a.input),
-    output: a.output && shown ? await openJson(deps, a, "output", a.output) : null,
+    input: await openOrErased(deps, a, "input", a.input),
+    output: a.output && shown ? await openOrErased(deps, a, "output", a.output) : null,
     outputWithheld: !shown,
   };
 }

@@ -141,5 +141,18 @@ async function tell(deps: ApprovalsDeps, tx: Tx, caller: Caller, told: Told): Pr
     },
   };
   await deps.receipts.add(set, draft, tx);
+  const target = { kind: "principal", id: formatId("principal", told.toId) };
+  const details = {
+    command: told.command,
+    from: formatId("principal", told.fromId),
+    endsAt: told.endsAt.toISOString(),
+  };
+  void deps.events.record(set, {
+    tenantId: caller.tenantId,
+    type: "approval.delegated",
+    actor: caller,
+    target,
+    details,
+  }); // nothing to wait for
   await applyWrites(tx, set);
 }

@@ -12,7 +12,7 @@ export interface ApprovalLinks {
     approvalId: string,
     ttlMs: number,
   ): { readonly url: string; readonly expiresAt: Date };
-  /** What a token names. Errors: APPROVAL_LINK_INVALID. */
+  /** What a token names. Errors: APPROVAL_LINK_NOT_FOUND. */
   open(token: string): { readonly tenantId: string; readonly approvalId: string; readonly expiresAt: Date };
 }
 
@@ -39,7 +39,7 @@ export function createApprovalLinks(deps: {
     },
     open: (token) => {
       const [tenantId, approvalId, until] = read(key, token);
-      if (!(until > deps.clock.now().getTime())) throw new OarsError("APPROVAL_LINK_INVALID");
+      if (!(until > deps.clock.now().getTime())) throw new OarsError("APPROVAL_LINK_NOT_FOUND");
       return { tenantId, approvalId, expiresAt: new Date(until) };
     },
   };
@@ -58,6 +58,6 @@ function read(key: Uint8Array, token: string): [string, string, number] {
     if (!isUuid(String(tenantId)) || !isUuid(String(approvalId))) throw new RangeError("no ids");
     return [String(tenantId), String(approvalId), Number(until)];
   } catch (cause) {
-    throw new OarsError("APPROVAL_LINK_INVALID", {}, { cause });
+    throw new OarsError("APPROVAL_LINK_NOT_FOUND", {}, { cause });
   }
 }

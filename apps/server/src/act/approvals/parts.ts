@@ -15,8 +15,8 @@ export interface ApprovalsDeps {
   readonly db: Database;
   readonly receipts: Pick<Receipts, "add">;
   readonly outbox: Pick<Outbox, "emit">;
-  /** Told of what becomes of approvals; nobody, when absent. */
-  readonly events?: ApprovalEvents;
+  /** Told of what becomes of approvals. */
+  readonly events: ApprovalEvents;
   readonly workflows: Pick<Workflows, "follow">;
   readonly factors: Pick<Factors, "prove" | "challenge">;
 }

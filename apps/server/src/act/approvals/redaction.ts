@@ -13,8 +13,8 @@ export function redacted(value: unknown, more: readonly string[] = [], path = ""
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => {
       const at = path === "" ? name : `${path}.${name}`;
-      const hide =
-        (secretName.test(name) && inner !== null && typeof inner !== "object") || more.includes(at);
+      const sounds = secretName.test(name) && inner !== null && typeof inner !== "object";
+      const hide = sounds || more.includes(name) || more.includes(at);
       return [name, hide ? hidden : redacted(inner, more, at, depth + 1)];
     }),
   );

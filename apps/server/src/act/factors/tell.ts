@@ -1,10 +1,12 @@
 import type { Caller } from "#platform/access";
 import { applyWrites, type Tx, WriteSet } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import { formatId } from "#platform/kernel";
 import type { ReceiptDraft, Receipts } from "#sign/receipts";
 
 export interface TellDeps {
   readonly receipts: Pick<Receipts, "add">;
+  readonly events: Pick<SecurityEvents, "record" | "count">;
 }
 
 export interface FactorNews {
@@ -32,5 +34,13 @@ export async function tell(deps: TellDeps, tx: Tx, caller: Caller, news: FactorN
     ...(news.disclose ? { disclose: news.disclose } : {}),
   };
   await deps.receipts.add(set, draft, tx);
+  const told = {
+    tenantId: caller.tenantId,
+    actor: caller,
+    target: { kind: "principal", id: formatId("principal", news.of) },
+    details: { command: news.command },
+  };
+  if (news.type === "factor.failed") deps.events.count({ ...told, type: "authentication.step_up_failed" });
+  else void deps.events.record(set, { ...told, type: "authenticator.changed" }); // nothing to wait for
   await applyWrites(tx, set);
 }

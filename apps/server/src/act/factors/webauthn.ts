@@ -18,6 +18,9 @@ export interface StoredCredential {
   readonly transports: readonly string[];
 }
 
+/** EdDSA, ES256 and RS256: what keys in people's hands speak. */
+const algorithms = [-8, -7, -257];
+
 const library = () => import("@simplewebauthn/server");
 
 /** The page's address says who we are; a credential of another host never fits. */
@@ -39,6 +42,7 @@ export async function registrationOptions(
     userID: new Uint8Array(Buffer.from(who.id)),
     challenge: new Uint8Array(randomBytes(32)),
     attestationType: "none",
+    supportedAlgorithmIDs: algorithms,
     excludeCredentials: known.map((id) => ({ id })),
     authenticatorSelection: { residentKey: "discouraged", userVerification: "required" },
   });
@@ -57,6 +61,7 @@ export async function verifyRegistration(
     expectedOrigin: rp.origin,
     expectedRPID: rp.id,
     requireUserVerification: true,
+    supportedAlgorithmIDs: algorithms,
   }).catch(() => undefined);
   if (!result?.verified) return undefined;
   const { credential } = result.registrationInfo;

@@ -1,5 +1,6 @@
 import { type Caller, permissions, requirePermission, roleNames } from "#platform/access";
 import { applyWrites, type Database, type Db, type Tx, WriteSet } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import { digestOf, newId, OarsError } from "#platform/kernel";
 import type { ReceiptDraft, Receipts } from "#sign/receipts";
 import {
@@ -18,6 +19,7 @@ import * as store from "./store.ts";
 export interface WorkflowsDeps {
   readonly db: Database;
   readonly receipts: Pick<Receipts, "add">;
+  readonly events: Pick<SecurityEvents, "record">;
 }
 
 export interface SettingsChange {
@@ -232,5 +234,12 @@ async function tell(deps: WorkflowsDeps, tx: Tx, caller: Caller, told: Told): Pr
     ...(disclose ? { disclose } : {}),
   };
   await deps.receipts.add(set, draft, tx);
+  void deps.events.record(set, {
+    tenantId: caller.tenantId,
+    type: "approval.workflow_changed",
+    actor: caller,
+    target: { kind: "workflow", id: (operation.to ?? operation.from ?? "").slice(0, 120) },
+    details: { command: operation.command },
+  }); // nothing to wait for
   await applyWrites(tx, set);
 }

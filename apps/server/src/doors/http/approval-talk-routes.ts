@@ -8,8 +8,10 @@ import {
   pageOf,
   pageQuery,
 } from "@oars/contract";
-import type { Comment } from "#act/approvals";
-import { OarsError } from "#platform/kernel";
+import { z } from "zod";
+import type { ApprovalLinks, Comment } from "#act/approvals";
+import { isOarsError, OarsError } from "#platform/kernel";
+import { approvalPage } from "./approval-page.ts";
 import { byApproval } from "./approval-routes.ts";
 import { toDetail } from "./approval-view.ts";
 import { afterId, pageOfRows } from "./page.ts";
@@ -26,6 +28,16 @@ const toComment = (c: Comment) => ({
   text: c.body,
   at: c.at,
 });
+
+function leadsSomewhere(links: ApprovalLinks, token: string): boolean {
+  try {
+    links.open(token);
+    return true;
+  } catch (error) {
+    if (isOarsError(error)) return false;
+    throw error;
+  }
+}
 
 export const approvalTalkRoutes: readonly ServiceRoute[] = [
   route({
@@ -76,6 +88,26 @@ export const approvalTalkRoutes: readonly ServiceRoute[] = [
     },
   }),
   route({
+    method: "GET",
+    path: "/approve/:token",
+    access: "anonymous",
+    tag,
+    summary: "The page behind a link to an approval",
+    description: "Shows nothing before the approver signs in, and changes nothing by being opened.",
+    params: z.strictObject({ token: z.string().max(256) }),
+    notFound: "APPROVAL_LINK_NOT_FOUND",
+    answer: { status: 200, type: "text/html; charset=utf-8" },
+    handle: ({ approvalLinks }, { params, reply }) => {
+      const good = leadsSomewhere(approvalLinks, params.token);
+      return reply
+        .code(good ? 200 : 404)
+        .header("content-security-policy", approvalPage.policy)
+        .header("x-robots-tag", "noindex")
+        .header("content-type", "text/html; charset=utf-8")
+        .send(good ? approvalPage.html : approvalPage.gone);
+    },
+  }),
+  route({
     method: "POST",
     path: "/v1/approval-links/open",
     access: "approvals:read",
@@ -86,7 +118,7 @@ export const approvalTalkRoutes: readonly ServiceRoute[] = [
     answer: { status: 200, body: approvalDetail },
     handle: async ({ approvals, approvalLinks }, { caller, body }) => {
       const { tenantId, approvalId } = approvalLinks.open(body.token);
-      if (tenantId !== caller.tenantId) throw new OarsError("APPROVAL_LINK_INVALID");
+      if (tenantId !== caller.tenantId) throw new OarsError("APPROVAL_LINK_NOT_FOUND");
       return toDetail(await approvals.detail(caller, approvalId));
     },
   }),

@@ -17,6 +17,7 @@ const by = (caller: Caller) => ({
   id: caller.principalId,
   kind: caller.principalKind,
   ownerId: caller.ownerId,
+  name: caller.principalName,
 });
 
 export const keyRoutes: readonly ServiceRoute[] = [

@@ -85,6 +85,7 @@ describe("the route table", () => {
       "/v1/approval-links/open", // reads
       "/v1/receipts/verify",
       "/witness/add-checkpoint", // says itself what it knows
+      "/v1/privacy/exports", // reads, and a receipt more does no harm
       "/v1/evidence/exports/verify",
       "/v1/admin/compliance/coverage/scan",
       "/api/webhook/:slug", // has its webhook-id

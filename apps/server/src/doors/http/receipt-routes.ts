@@ -88,6 +88,14 @@ export const receiptRoutes: readonly ServiceRoute[] = [
     query: receiptQuery,
     notFound: "RECEIPT_NOT_FOUND",
     answer: { status: 200, body: receiptWithProof },
+    otherAnswers: [
+      { status: 200, type: "text/plain; charset=utf-8", description: "tlog-proof" },
+      { status: 200, type: "application/sd-jwt" },
+      { status: 200, type: "application/jose", description: "JWS in compact form" },
+      { status: 200, type: "application/vnd.dsse.envelope.v1+json", body: z.unknown() },
+      { status: 200, type: "application/cloudevents+json", body: z.unknown() },
+      { status: 200, type: "application/cose" },
+    ],
     handle: (services, { caller, params, query, request, reply }) =>
       showReceipt(services, { caller, id: idOf("receipt", params.id), query, request, reply }),
   }),

@@ -21,6 +21,7 @@ import { keyRoutes } from "./key-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
+import { privacyRoutes } from "./privacy-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
 import { rehearsalRoutes } from "./rehearsal-routes.ts";
 import { runCommandRoutes } from "./run-command-routes.ts";
@@ -59,6 +60,7 @@ export const routes: readonly ServiceRoute[] = [
   ...factorRoutes,
   ...receiptRoutes,
   ...logRoutes,
+  ...privacyRoutes,
   ...keyRoutes,
   ...trustRoutes,
   ...eventRoutes,

@@ -9,6 +9,7 @@ import type { Rehearsals } from "#act/rehearsals";
 import type { Workflows } from "#act/workflows";
 import type { Alerts } from "#operate/alerts";
 import type { Delivery } from "#operate/delivery";
+import type { Privacy } from "#operate/privacy";
 import type { Scheduling } from "#orchestrate/engine";
 import type { Flows } from "#orchestrate/flows";
 import type { Runs } from "#orchestrate/runs";
@@ -93,6 +94,7 @@ export interface Services {
   readonly witnessing: Pick<Witnessing, "prove" | "trust" | "addCheckpoint" | "quorum" | "settle">;
   readonly signingKeys: Pick<SigningKeys, "rotate" | "revoke">;
   readonly interop: Interop;
+  readonly privacy: Omit<Privacy, "applyRules" | "completeInterrupted">;
   readonly receiptLog: Pick<
     Log,
     "checkpoint" | "inclusion" | "tlogProof" | "exportRun" | "leaf" | "consistency" | "file" | "status"

@@ -23,6 +23,7 @@ export {
   type StepStatus,
 } from "./domain.ts";
 export { createEngine, type Engine, type EngineDeps, type NewRun } from "./engine.ts";
+export { countLiveRuns, eraseRunsOf } from "./erasure.ts";
 export type { Invariant, Violation } from "./invariant-store.ts";
 export { createInvariantSweep, type InvariantSweepDeps } from "./invariants.ts";
 export { builtInKinds, createStepKinds, type StepKind, type StepKinds } from "./kinds.ts";

@@ -27,14 +27,18 @@ export interface Retirement {
 const batchSize = 2_000;
 const censusSize = 20_000;
 
-export async function retireRuns(db: Database, keepDays: number | null): Promise<Retirement> {
+export async function retireRuns(
+  db: Database,
+  keepDays: number | null,
+  isHeld: (month: Month) => Promise<boolean> = async () => false,
+): Promise<Retirement> {
   const retired: RetiredMonth[] = [];
   const kept: KeptMonth[] = [];
   if (keepDays === null) return { retired, kept };
   for (const month of await listMonths(db, "journal")) {
     if (month.endedDaysAgo <= keepDays) continue;
     const tenants = await listRunTenants(db);
-    const why = await whyKept(db, tenants, month, keepDays);
+    const why = (await isHeld(month)) ? "a legal hold keeps it" : await whyKept(db, tenants, month, keepDays);
     if (why !== null) {
       kept.push({ month, why });
       continue;

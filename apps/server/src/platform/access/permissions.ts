@@ -29,6 +29,8 @@ export type Permission =
   | "receipts:read"
   | "receipts:verify"
   | "receipts:disclose"
+  | "privacy:read"
+  | "privacy:write"
   | "policies:read"
   | "policies:write"
   | "policies:publish"
@@ -108,6 +110,14 @@ export const permissions: Readonly<Record<Permission, PermissionSpec>> = {
   "receipts:disclose": {
     about: "See the sensitive members of receipts: arguments, results, reasons.",
     roles: [...admins, "auditor"],
+  },
+  "privacy:read": {
+    about: "See legal holds, retention rules and erasures.",
+    roles: [...admins, "auditor"],
+  },
+  "privacy:write": {
+    about: "Place and release legal holds, set retention, erase people and export their data.",
+    roles: admins,
   },
   "policies:read": { about: "Read policy bundles.", roles: watchers },
   "policies:write": { about: "Draft policy bundles.", roles: builders },

@@ -1,4 +1,4 @@
-import { type Db, defineWrite, sql } from "#platform/db";
+import { type Db, defineWrite, sql, type Tx } from "#platform/db";
 
 export type Encoding = "plain" | "zstd";
 
@@ -70,3 +70,8 @@ export async function findPart(
     where tenant_id = ${owner.tenantId} and run_id = ${owner.runId} and sha256 = ${sha256} and part = ${part}`);
   return rows[0];
 }
+
+/** The payloads of runs whose data are erased. */
+export const deleteBlobsOf = (tx: Tx, tenantId: string, runIds: readonly string[]): Promise<unknown> =>
+  tx.query(sql`/* blobs.deleteOf */
+    delete from blob where tenant_id = ${tenantId} and run_id = any(${[...runIds]}::uuid[])`);

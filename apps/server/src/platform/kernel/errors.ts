@@ -83,6 +83,7 @@ export const errorCatalogue = {
     "never",
     "There is no secret named {name}; store it with PUT /v1/secrets/{name}.",
   ),
+  SECRET_ERASED: spec(410, "never", "These data of a person were erased."),
   SECRET_UNREADABLE: spec(500, "never", "Secret {name} cannot be decrypted with the configured key."),
   KMS_UNAVAILABLE: spec(503, "after", "The key service cannot be used: {reason}; wait {seconds} s."),
   VAULT_KEY_INVALID: spec(500, "never", "The vault key must be 32 bytes in base64 or hex."),
@@ -203,7 +204,11 @@ export const errorCatalogue = {
     "never",
     "Who broke the glass or asked for it cannot review it; another person must.",
   ),
-  APPROVAL_LINK_INVALID: spec(404, "never", "This link is damaged or has expired; open the approval itself."),
+  APPROVAL_LINK_NOT_FOUND: spec(
+    404,
+    "never",
+    "This link is damaged or has expired; open the approval itself.",
+  ),
   DELEGATION_NOT_FOUND: spec(404, "never", "There is no such delegation."),
   DELEGATION_INVALID: spec(422, "never", "The right to vote cannot be lent like this: {reason}."),
   WORKFLOW_NOT_FOUND: spec(404, "never", "There is no approval workflow {name}."),
@@ -306,6 +311,16 @@ export const errorCatalogue = {
 
   RECEIPT_NOT_FOUND: spec(404, "never", "There is no such receipt."),
   RECEIPT_NOT_LOGGED: spec(409, "after", "The receipt is not in the log yet; wait {seconds} s."),
+
+  PRIVACY_HELD: spec(409, "never", "A legal hold keeps these data; they can be erased once it is released."),
+  PRIVACY_SUBJECT_BUSY: spec(
+    409,
+    "never",
+    "{count} actions or runs of this person are under way; end them first.",
+  ),
+  PRIVACY_HOLD_NOT_FOUND: spec(404, "never", "There is no such hold."),
+  PRIVACY_HOLD_RELEASED: spec(409, "never", "The hold was released already."),
+  PRIVACY_ERASURE_NOT_FOUND: spec(404, "never", "There is no such erasure."),
 
   SIGNER_UNAVAILABLE: spec(
     503,

@@ -28,6 +28,8 @@ export const idPrefixes = {
   grant: "gnt",
   replay: "rpl",
   receipt: "rct",
+  hold: "hld",
+  erasure: "ers",
   evidence: "evd",
   control: "ctl",
   worker: "wrk",

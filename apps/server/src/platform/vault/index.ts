@@ -11,4 +11,5 @@ export {
 } from "./rotation.ts";
 export { createVault, type Sealer, type Vault, type VaultDeps } from "./service.ts";
 export { listKeks, sealedSecrets } from "./store.ts";
+export { sealedSubjectKeys } from "./subject-keys.ts";
 export { type TransitKeyOptions, transitKeys } from "./transit-service.ts";

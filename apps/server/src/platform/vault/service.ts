@@ -13,6 +13,7 @@ import { createKeyRings } from "./key-rings.ts";
 import { type KeyService, localKeys } from "./key-service.ts";
 import { createSecretCache } from "./secret-cache.ts";
 import { deleteSecretRow, findSealed, listKeks, listSecretRows, putSecretRow } from "./store.ts";
+import { createSubjectKeys, isSubjectSealed } from "./subject-keys.ts";
 
 /** Seals and opens for one tenant without waiting, for hot paths. */
 export interface Sealer {
@@ -51,6 +52,17 @@ export interface Vault {
   open(tenantId: string, purpose: string, sealed: Uint8Array): Promise<Uint8Array>;
   /** The tenant's sealer; made on first use. Inside a transaction pass it, or the embedded database waits for itself. */
   sealer(tenantId: string, within?: Tx): Promise<Sealer>;
+  /**
+   * Seals for people, under their own keys: `open` reads it until `eraseSubject` has deleted the key of one of them, and
+   * throws SECRET_ERASED from then on. 1 to 16 subjects.
+   */
+  subjectSealer(
+    tenantId: string,
+    subjects: readonly string[],
+    within?: Tx,
+  ): Promise<Pick<Sealer, "tenantId" | "seal">>;
+  /** Deletes a person's key, in the caller's transaction. Answers its id, or undefined when there is none. */
+  eraseSubject(tx: Tx, tenantId: string, subject: string): Promise<string | undefined>;
 }
 
 export interface VaultDeps {
@@ -73,11 +85,24 @@ export function createVault(deps: VaultDeps): Vault {
   const uses = createAccessLog(db);
   const values = createSecretCache();
 
-  const open = async (tenantId: string, purpose: string, sealed: Uint8Array, name?: string) => {
+  const sealer = async (tenantId: string, within?: Tx): Promise<Sealer> => {
+    const ring = rings.cached(tenantId) ?? (await rings.get(tenantId, within));
+    return {
+      tenantId,
+      seal: (purpose, plain) => sealWith(ring, purpose, plain),
+      open: (purpose, sealed) => openWith(ring, purpose, sealed),
+    };
+  };
+  const openTenants = async (tenantId: string, purpose: string, sealed: Uint8Array, name?: string) => {
     const ring = await rings.get(tenantId);
     const known = ring.keys.has(keyNumberOf(sealed) ?? ring.current);
     return openWith(known ? ring : await rings.reload(tenantId), purpose, sealed, name);
   };
+  const people = createSubjectKeys({ db, sealer, open: openTenants });
+  const open = (tenantId: string, purpose: string, sealed: Uint8Array, name?: string): Promise<Uint8Array> =>
+    isSubjectSealed(sealed)
+      ? people.open(tenantId, purpose, sealed)
+      : openTenants(tenantId, purpose, sealed, name);
 
   const readFresh = async (tenantId: string, name: string): Promise<string> => {
     const [row] = await deps.db.read(tenantId, (db) => findSealed(db, tenantId, name));
@@ -118,6 +143,7 @@ export function createVault(deps: VaultDeps): Vault {
       );
     },
     reseal: async (tenantId, purpose, sealed) => {
+      if (isSubjectSealed(sealed)) return sealed; // under the keys of people, not the tenant's
       const plain = await open(tenantId, purpose, sealed);
       return sealWith(await rings.get(tenantId), purpose, plain);
     },
@@ -129,13 +155,8 @@ export function createVault(deps: VaultDeps): Vault {
     },
     seal: async (tenantId, purpose, plain) => sealWith(await rings.get(tenantId), purpose, plain),
     open,
-    sealer: async (tenantId, within) => {
-      const ring = rings.cached(tenantId) ?? (await rings.get(tenantId, within));
-      return {
-        tenantId,
-        seal: (purpose, plain) => sealWith(ring, purpose, plain),
-        open: (purpose, sealed) => openWith(ring, purpose, sealed),
-      };
-    },
+    sealer,
+    subjectSealer: people.sealer,
+    eraseSubject: people.erase,
   };
 }

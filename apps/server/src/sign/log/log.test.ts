@@ -8,7 +8,7 @@ import { formatId, newId, systemClock } from "#platform/kernel";
 import { createVault } from "#platform/vault";
 import { createReceipts, createSigners, type Receipts } from "#sign/receipts";
 import { drivers, openTestDatabase, type TestDatabase } from "#testing";
-import { createLog, type Log } from "./index.ts";
+import { checkLogs, createLog, type Log } from "./index.ts";
 import { createSequencer, mostPerHead } from "./sequencer.ts";
 
 const origin = "https://oars.example";
@@ -21,6 +21,8 @@ interface House {
   readonly lines: string[];
   /** Numbers of refused logs, as they were told. */
   readonly refused: number[];
+  /** Logs that do not agree, as they were told. */
+  readonly told: string[];
 }
 
 /** What one process has: its own caches, keys read from the database. */
@@ -29,6 +31,7 @@ function houseOver(db: Database): House {
   const vault = createVault({ db, kek });
   const write = { write: (line: string): void => void lines.push(line) };
   const refused: number[] = [];
+  const told: string[] = [];
   const log = createLog({
     db,
     vault,
@@ -36,9 +39,10 @@ function houseOver(db: Database): House {
     clock: systemClock,
     log: pino({}, write),
     onRefused: (logs) => refused.push(logs),
+    onInconsistent: (tenantId, reason) => told.push(`${tenantId} ${reason}`),
   });
   const receipts = createReceipts({ db, vault, origin, clock: systemClock, onAdded: log.wake });
-  return { receipts, log, lines, refused };
+  return { receipts, log, lines, refused, told };
 }
 
 async function addMany(
@@ -229,6 +233,7 @@ describe.each(drivers)("log on %s", (driver) => {
     await restarted.log.stop();
     expect(restarted.lines.join("")).toContain("no head is signed");
     expect(restarted.refused).toEqual([1]);
+    expect(restarted.told.map((text) => text.split(" ")[0])).toEqual([tenantId]);
     const [head] = await db().system.query(
       sql`select max(size) as size from log_checkpoint where tenant_id = ${tenantId}`,
     );
@@ -264,6 +269,30 @@ describe.each(drivers)("log on %s", (driver) => {
     expect(parseCheckpoint(await log.checkpoint(tenantId)).size).toBe(2);
   });
 
+  it("[L1][L2] stands whole after a death before any statement of its work, whoever goes on", async () => {
+    const tenantId = newId();
+    const { receipts, log } = houseOver(db());
+    await addMany(db(), receipts, tenantId, 300);
+    await log.sequenceNow(tenantId);
+    const signers = createSigners({ db: db(), vault: createVault({ db: db(), kek }), origin });
+    let deaths = 0;
+    for (let at = 1; ; at++) {
+      const ids = await addMany(db(), receipts, tenantId, 3);
+      const dying = createSequencer({ db: dyingAt(db(), at), signers });
+      const ended = await dying.sequence(tenantId).catch((error: Error) => error.message);
+      if (ended !== "died") break;
+      deaths += 1;
+      expect(await leavesOf(db(), tenantId)).toHaveLength(300 + (deaths - 1) * 3);
+      await houseOver(db()).log.sequenceNow(tenantId);
+      const leaves = await leavesOf(db(), tenantId);
+      expect(leaves.map(({ index }) => index)).toEqual(leaves.map((_, i) => i));
+      expect(leaves.slice(-3).map(({ id }) => id)).toEqual(ids);
+    }
+    expect(deaths).toBeGreaterThan(6);
+    const found = (await checkLogs({ db: db() })).find((one) => one.tenantId === tenantId);
+    expect(found?.difference).toBeNull();
+  });
+
   it("sequences on its own soon after receipts are durable, also those of other processes", async () => {
     const tenantId = newId();
     const here = houseOver(db());
@@ -290,6 +319,28 @@ describe.each(drivers)("log on %s", (driver) => {
     expect(await log.proof(tenantId, id)).toEqual({ index: 0, size: 1, hashes: [] });
   });
 });
+
+/** The database of a process that dies before the n-th statement of its transactions. */
+function dyingAt(db: Database, n: number): Database {
+  let left = n;
+  return {
+    ...db,
+    system: {
+      ...db.system,
+      tx: (fn) =>
+        db.system.tx((tx) =>
+          fn({
+            ...tx,
+            query: (statement) => {
+              left -= 1;
+              if (left === 0) throw new Error("died");
+              return tx.query(statement);
+            },
+          }),
+        ),
+    },
+  };
+}
 
 const toB64 = (text: string): string => Buffer.from(text).toString("base64");
 

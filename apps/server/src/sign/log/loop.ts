@@ -25,9 +25,11 @@ export interface LoopDeps {
   readonly log: Logger;
   /** Told how many logs this process refuses to sign, whenever that changes. */
   readonly onRefused?: (logs: number) => void;
+  /** Told once of each log that is refused, until it is signed again. */
+  readonly onInconsistent?: (tenantId: string, reason: string) => void;
 }
 
-export function createSequencerLoop({ sequencer, log, onRefused }: LoopDeps): SequencerLoop {
+export function createSequencerLoop({ sequencer, log, onRefused, onInconsistent }: LoopDeps): SequencerLoop {
   const refused = new Set<string>();
   const woken = new Set<string>();
   /** When a tenant may be sequenced again. */
@@ -42,11 +44,13 @@ export function createSequencerLoop({ sequencer, log, onRefused }: LoopDeps): Se
     log.error({ tenantId: formatId("tenant", tenantId), ...about }, message);
   };
 
-  const noteRefusal = (tenantId: string, state: Sequenced["state"]): void => {
+  const noteRefusal = (tenantId: string, result: Sequenced): void => {
     const before = refused.size;
-    if (state === "refused") refused.add(tenantId);
-    else if (state !== "busy") refused.delete(tenantId);
-    if (refused.size !== before) onRefused?.(refused.size);
+    if (result.state === "refused") refused.add(tenantId);
+    else if (result.state !== "busy") refused.delete(tenantId);
+    if (refused.size === before) return;
+    onRefused?.(refused.size);
+    if (result.state === "refused") onInconsistent?.(tenantId, result.reason);
   };
 
   const sequenceOne = async (tenantId: string): Promise<void> => {
@@ -56,7 +60,7 @@ export function createSequencerLoop({ sequencer, log, onRefused }: LoopDeps): Se
       const result = await sequencer.sequence(tenantId);
       more = result.state === "signed" && result.more;
       if (result.state === "busy") woken.add(tenantId);
-      noteRefusal(tenantId, result.state);
+      noteRefusal(tenantId, result);
       if (result.state === "refused") {
         const message =
           "log refused: its tree differs from what was signed; no head is signed until an operator repairs it";

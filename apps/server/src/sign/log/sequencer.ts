@@ -7,11 +7,18 @@
  * L3 at most one process sequences a tenant at a time (advisory lock of the transaction).
  * L4 a head is signed only over a stored tree that still has the root of the head before it; each process
  *    compares leaves and tiles as well before its first head of a tenant.
- * L6 a head is signed by the log's active key and those that retire, as they are when it is signed.
  * L5 no head is smaller than, or as large as, one that was signed before.
+ * L6 a head is signed by the log's active key and those that retire, as they are when it is signed.
  */
 import { type Database, sql, type Tx, WriteSet } from "#platform/db";
-import { areLogKeys, deletePending, listPending, type Signers, type TenantSigners } from "#sign/receipts";
+import {
+  areLogKeys,
+  deletePending,
+  installationId,
+  listPending,
+  type Signers,
+  type TenantSigners,
+} from "#sign/receipts";
 import { growLog, lockLog } from "./append.ts";
 import { markHead } from "./heads-store.ts";
 import { findDamage } from "./self-check.ts";
@@ -80,7 +87,8 @@ async function sequenceWithin(
   const taken = pending.slice(0, mostPerHead);
   const set = new WriteSet();
   for (const { receiptId } of taken) set.add(deletePending, { tenant_id: tenantId, receipt_id: receiptId });
-  set.add(markHead, { tenant_id: tenantId, size: (head?.size ?? 0) + taken.length });
+  if (tenantId !== installationId)
+    set.add(markHead, { tenant_id: tenantId, size: (head?.size ?? 0) + taken.length });
   const leaves = taken.map(({ receiptId, leafHash }) => ({ id: receiptId, leafHash }));
   const grown = await growLog(tx, signers, head, leaves, set);
   return typeof grown === "string"

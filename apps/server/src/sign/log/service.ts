@@ -86,6 +86,8 @@ export interface LogDeps {
   readonly log: Logger;
   /** Told how many logs this process refuses to sign, whenever that changes. */
   readonly onRefused?: (logs: number) => void;
+  /** Told once of each log that is refused, until it is signed again. */
+  readonly onInconsistent?: (tenantId: string, reason: string) => void;
   /** Told when this process signed a new head of a tenant's log. */
   readonly onSigned?: (tenantId: string) => void;
 }

@@ -47,6 +47,13 @@ export interface ReceiptDraft {
   readonly trace?: string;
   readonly links?: ReceiptLinks;
   readonly disclose?: Readonly<Record<string, unknown>>;
+  /** Whose data `disclose` is: the principal's person when left out. Erasing one of them erases it. */
+  readonly subjects?: readonly string[];
+  /** Values about other people, each a disclosure of its own that is erased with its person. */
+  readonly about?: readonly {
+    readonly subject: string;
+    readonly disclose: Readonly<Record<string, unknown>>;
+  }[];
 }
 
 /** What only the signer knows. */

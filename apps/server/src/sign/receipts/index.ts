@@ -1,4 +1,4 @@
-export { openDisclosures } from "./disclosures.ts";
+export { openDisclosures, subjectOf } from "./disclosures.ts";
 export type {
   ListFilter,
   ListPage,
@@ -20,7 +20,15 @@ export {
 export type { KeyHolder, Signer } from "./key-holders.ts";
 export { softwareKeys } from "./key-holders.ts";
 export { areLogKeys, type KeyUse } from "./key-store.ts";
-export { type ReceiptRetirement, retireReceipts } from "./retention.ts";
+export {
+  clearDisclosuresOf,
+  type HeldReceipts,
+  type ReceiptClass,
+  type ReceiptRetirement,
+  retireBodies,
+  retireDisclosures,
+  retireReceipts,
+} from "./retention.ts";
 export { sealedDisclosures, sealedSigningKeys } from "./sealed.ts";
 export { type Added, createReceipts, type Receipts, type ReceiptsDeps } from "./service.ts";
 export {

@@ -10,6 +10,7 @@
  * K5 no key is ever deleted, nor comes back.
  */
 import { applyWrites, type Database, type Tx, WriteSet } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import { formatId, OarsError } from "#platform/kernel";
 import type { DraftPrincipal } from "./draft.ts";
 import {
@@ -30,7 +31,7 @@ import { activeOf, type Signers } from "./signers.ts";
 export interface KeyChange {
   readonly tenantId: string;
   /** Who wants it; the installation itself when absent. */
-  readonly by?: DraftPrincipal;
+  readonly by?: DraftPrincipal & { readonly name: string };
 }
 
 export interface RotatedKey {
@@ -65,6 +66,7 @@ export interface SigningKeysDeps {
   readonly logged: (tenantId: string) => Promise<number>;
   /** How long after its end a key may still be in use by a process that has not heard; 120,000 when absent. */
   readonly graceMs?: number;
+  readonly events?: Pick<SecurityEvents, "record">;
 }
 
 export const usualOverlapMs = 24 * 3_600_000;
@@ -88,6 +90,7 @@ export function createSigningKeys(deps: SigningKeysDeps): SigningKeys {
         await deps.receipts.add(set, { ...told, key: until, links }, tx, fresh);
       }
       await applyWrites(tx, set);
+      await tell(deps, tx, "key.rotated", { tenantId, ...(by ? { by } : {}) }, change.current);
       tx.onCommit(() => signers.changed(tenantId));
       return { use, current: change.current, previous: change.old.kid, retiredAt: change.retiredAt };
     });
@@ -115,6 +118,7 @@ export function createSigningKeys(deps: SigningKeysDeps): SigningKeys {
         } as const;
         await deps.receipts.add(set, draft, tx, await signers.open(tx, receiptKey));
         await applyWrites(tx, set);
+        await tell(deps, tx, "key.revoked", { tenantId, ...(by ? { by } : {}) }, kid);
         tx.onCommit(() => signers.changed(tenantId));
       }),
     settle: async () => {
@@ -133,6 +137,20 @@ export function createSigningKeys(deps: SigningKeysDeps): SigningKeys {
     },
   };
 }
+
+const tell = async (
+  { events }: SigningKeysDeps,
+  tx: Tx,
+  type: "key.rotated" | "key.revoked",
+  { tenantId, by }: KeyChange,
+  kid: string,
+): Promise<void> =>
+  events?.record(tx, {
+    tenantId,
+    type,
+    actor: by ? { principalId: by.id, principalKind: by.kind, principalName: by.name } : null,
+    target: { kind: "signing key", id: kid },
+  });
 
 interface Follower {
   readonly old: StoredKey;

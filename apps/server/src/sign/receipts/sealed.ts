@@ -16,13 +16,14 @@ export const sealedSigningKeys: SealedTable = {
       where tenant_id = ${tenantId} and kid = ${row.id} and private_sealed = ${row.sealed}`),
 };
 
-/** Disclosures: the signed body of a receipt holds their digests and stays as it is. */
+/** Disclosures under the tenant's key; those under keys of people are not the tenant's. The signed body of a receipt holds their digests and stays as it is. */
 export const sealedDisclosures: SealedTable = {
   name: "receipt.disclosures",
   list: (db, tenantId, { header, after, limit }) =>
     db.query(sql`/* receipts.list_sealed_disclosures */
       select id, 'receipt/' || id as purpose, disclosures as sealed from receipt
-      where tenant_id = ${tenantId} and disclosures is not null and substring(disclosures from 1 for 5) <> ${header}
+      where tenant_id = ${tenantId} and disclosures is not null
+        and substring(disclosures from 1 for 1) = decode('01', 'hex') and substring(disclosures from 1 for 5) <> ${header}
         and (${after}::uuid is null or id > ${after}::uuid)
       order by id limit ${limit}`),
   replace: (tx, tenantId, row, sealed) =>

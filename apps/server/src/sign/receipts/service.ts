@@ -16,7 +16,7 @@ import { createNodeCrypto, type SignedReceipt, signReceiptWith } from "@oars/rec
 import type { Database, Tx, WriteSet } from "#platform/db";
 import { type Clock, isUuid, newId, OarsError, sha256 } from "#platform/kernel";
 import type { Vault } from "#platform/vault";
-import { disclosuresFor, joinDisclosures, openDisclosures, purposeOfReceipt } from "./disclosures.ts";
+import { openDisclosures, piecesOf, sealPieces } from "./disclosures.ts";
 import type { ListFilter, ListPage, PublicJwk, ReceiptPage, StoredReceipt, TrustKey } from "./domain.ts";
 import { type ReceiptDraft, toBody } from "./draft.ts";
 import { facetsOf } from "./facets.ts";
@@ -65,7 +65,7 @@ export interface Receipts {
 
 export interface ReceiptsDeps {
   readonly db: Database;
-  readonly vault: Pick<Vault, "sealer" | "open">;
+  readonly vault: Pick<Vault, "sealer" | "subjectSealer" | "open">;
   /** Public URL of this server. */
   readonly origin: string;
   /** First part of log origins; the host of `origin` when absent. */
@@ -81,17 +81,6 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
   const signers = deps.signers ?? createSigners(deps);
   const randomText = createRandomTexts();
   const crypto = createNodeCrypto();
-
-  const sealDisclosures = async (
-    draft: ReceiptDraft,
-    receiptId: string,
-    texts: readonly string[],
-    within?: Tx,
-  ) => {
-    if (texts.length === 0) return null;
-    const sealer = await deps.vault.sealer(draft.tenantId, within);
-    return sealer.seal(purposeOfReceipt(receiptId), joinDisclosures(texts));
-  };
 
   const find = async (tenantId: string, receiptId: string): Promise<StoredReceipt> => {
     const [row] = isUuid(receiptId)
@@ -111,10 +100,11 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
       const keys = signers.cached(draft.tenantId) ?? (await signers.get(draft.tenantId, within));
       const receiptId = draft.receiptId ?? newId();
       const at = deps.clock.now();
-      const texts = disclosuresFor(draft, randomText);
+      const pieces = piecesOf(draft, randomText);
+      const texts = pieces.flatMap((piece) => piece.texts);
       const [signed, disclosures] = await Promise.all([
         sign(keys, signer ?? keys.receipt, draft, { receiptId, nonce: randomText(), at, texts }),
-        sealDisclosures(draft, receiptId, texts, within),
+        sealPieces(deps.vault, { tenantId: draft.tenantId, id: receiptId }, pieces, within),
       ]);
       into.add(insertReceipt, {
         ...facetsOf(draft),
