@@ -42,7 +42,7 @@ describe("the tables of the specifications", () => {
 });
 
 describe("the promises of the specifications", () => {
-  it.each(["run", "order", "claim", "action", "approval", "policy"])(
+  it.each(["run", "order", "claim", "action", "approval", "policy", "log"])(
     "of %s are each held by the tests that it names",
     async (name) => {
       const text = await readFile(join(root, `docs/specs/${name}.md`), "utf8");

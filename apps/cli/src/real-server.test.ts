@@ -78,6 +78,15 @@ it("takes an order from the first login to receipts that a stranger verifies", a
 
   await done(`receipts export ${id} --out run.json --keys-out keys.json`);
   expect(await done("verify run.json --keys keys.json")).toMatch(/ 0 tampered with, 0 undecided\n$/);
+  const [receipt] = JSON.parse(await done("receipts list --limit 1 --json")).items;
+  expect(await done(`log inclusion ${receipt.id}`)).toContain(receipt.id);
+  const { treeSize } = JSON.parse(await done("log status --json"));
+  expect(await done("log status")).toMatch(/healthy +yes/);
+  expect(await done(`log consistency --from 1 --to ${treeSize}`)).toMatch(/from +1/);
+  expect(await done("log checkpoint")).toContain(`\n${treeSize}\n`);
+  const { current, previous } = JSON.parse(await done("key rotate receipt --json"));
+  expect(await done(["key", "revoke", previous, "--reason", "a copy was found"])).toMatch(/status +revoked/);
+  expect(await done("key list")).toMatch(new RegExp(`${current} +receipt +active`));
   await done("logout");
 }, 60_000);
 

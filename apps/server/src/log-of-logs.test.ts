@@ -223,7 +223,7 @@ describe.each(drivers)("a witness on %s", (driver) => {
     expect((await ours.receipts.find(stuck, added.receiptId)).id).toBe(added.receiptId);
   });
 
-  it("[I1] cosigns no fork, no smaller log and nothing unsigned, and says why", async () => {
+  it("[I1][I3] cosigns no fork, no smaller log and nothing unsigned, and says why", async () => {
     await ours.add(newId());
     await ours.witnessing.turn();
     const note = await ours.log.checkpoint(installationId);

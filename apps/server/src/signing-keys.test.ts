@@ -19,6 +19,7 @@ import {
 } from "#sign/receipts";
 import { drivers, openTestDatabase, type TestDatabase } from "./testing/index.ts";
 import { startTransitPeer } from "./testing/transit-peer.ts";
+import { until } from "./testing/until.ts";
 
 const kek = new Uint8Array(32).fill(5);
 const crypto = createNodeCrypto();
@@ -92,6 +93,16 @@ describe.each(drivers)("signing keys on %s", (driver) => {
       const proof = await one.prove(tenantId, await one.add(tenantId));
       expect((await checkOf(await after.receipts.trust(tenantId), proof)).verdict).toBe("verified");
     }
+  });
+
+  it("[K2] a process that hears of a rotation signs with the new key", async () => {
+    const tenantId = newId();
+    const other = processOver(opened.database);
+    await other.signers.start();
+    await other.add(tenantId);
+    const { current } = await here.keys.rotate({ tenantId, use: "receipt", overlapMs: 60_000 });
+    await until("the hint", async () => (await other.signers.get(tenantId)).receipt.kid === current);
+    await other.signers.stop();
   });
 
   it("[K3] a rotation of the receipt key is signed by the old and by the new key", async () => {
