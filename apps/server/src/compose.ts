@@ -151,7 +151,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     usedBy: (tenantId, name) => flows.usersOf(tenantId, name),
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
-  const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
+  const catalogue = createCatalogue({ db, connectors, receipts, events, allowed: config.allowedTools });
   const policy: Policy = composePolicy({
     ...{ db, receipts, events, clock, connectors, catalogue, access },
     mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
