@@ -23,6 +23,7 @@ const documents = [
   "docs/guides/verify.md",
   "docs/guides/evidence.md",
   "docs/guides/operate.md",
+  "docs/guides/alerts-and-siem.md",
   "docs/guides/operate-runs.md",
   "examples/sync-answer/README.md",
 ];

@@ -335,6 +335,93 @@ describe("a principal", () => {
 describe("the share of a tenant", () => {
   const share = { tenant: `ten_${id}`, weight: 2.5, maxRunning: null, running: 3, queued: 10_000 };
 
+  it("shows alerts with who was told, and answers them", async () => {
+    const alert = {
+      id: `alr_${id}`,
+      code: "POLICY_DENIED",
+      key: "k",
+      severity: "medium",
+      message: "No rule allows it.",
+      state: "open",
+      count: 5,
+      eventId: `evt_${id}`,
+      target: { kind: "action", id: `act_${id}` },
+      details: {},
+      level: 0,
+      notified: ["pager"],
+      escalateAt: at,
+      openedAt: at,
+      lastAt: at,
+      acknowledgedAt: null,
+      acknowledgedBy: null,
+      resolvedAt: null,
+      resolvedBy: null,
+    };
+    const history = [{ kind: "delivered", channel: "pager", principalId: null, note: null, at }];
+    answers["GET /v1/alerts?limit=50&state=open"] = page([alert]);
+    answers[`POST /v1/alerts/alr_${id}/acknowledge`] = {
+      ...alert,
+      history,
+      state: "acknowledged",
+      escalateAt: null,
+    };
+    expect((await cli("alert list --state open")).out).toMatch(/medium +open +POLICY_DENIED +5/);
+    const taken = (await cli(`alert ack alr_${id} --note mine`)).out;
+    expect(taken).toMatch(/passed on +no further/);
+    expect(taken).toMatch(/delivered +pager/);
+    expect(sent().at(-1)).toBe(`POST /v1/alerts/alr_${id}/acknowledge {"note":"mine"}`);
+  });
+
+  it("shows delivery, its dead letters and their replay; a target that refuses a test ends with 1", async () => {
+    const letter = {
+      id: `dlq_${id}`,
+      target: "siem",
+      subject: `evt_${id}`,
+      payload: {},
+      attempts: 8,
+      lastError: "answered 503",
+      state: "open",
+      replayCount: 0,
+      reason: null,
+      failedAt: at,
+      updatedAt: at,
+    };
+    answers["GET /v1/admin/siem/dead-letters?limit=50&state=open"] = page([letter]);
+    answers["POST /v1/admin/siem/dead-letters/replay"] = { ...letter, state: "replayed", replayCount: 1 };
+    answers["POST /v1/delivery-targets/siem/test"] = { ok: false, message: "answered 401", ms: 7 };
+    answers["GET /v1/admin/siem/status"] = {
+      targets: [],
+      queued: 0,
+      retry: { intervalSeconds: 30, maxAttempts: 8 },
+    };
+    expect((await cli("siem dead-letters --state open")).out).toMatch(/siem +evt_\S+ +open +8/);
+    expect((await cli(`siem replay dlq_${id}`)).out).toMatch(/state +replayed/);
+    expect(await cli("siem test siem")).toMatchObject({ code: 1, out: "refused after 7 ms: answered 401\n" });
+    expect((await cli("siem status")).out).toContain("There are no targets");
+  });
+
+  it("lists security events", async () => {
+    const event = {
+      id: `evt_${id}`,
+      tenantId: `ten_${id}`,
+      type: "authorization.denied",
+      severity: "medium",
+      outcome: "failure",
+      message: "A request needed a permission that its caller lacks.",
+      actor: { id: `prn_${id}`, kind: "user", name: "ann" },
+      target: null,
+      requestId: null,
+      source: "203.0.113.7",
+      count: 12,
+      firstAt: at,
+      lastAt: at,
+      details: {},
+    };
+    answers["GET /v1/security-events?limit=50&type=authorization.denied"] = page([event]);
+    const { out } = await cli("event list --type authorization.denied");
+    expect(out).toMatch(/authorization\.denied +12 +ann +203\.0\.113\.7/);
+  });
+
   it("is shown, and set where something is said of it", async () => {
     answers["GET /v1/scheduling"] = share;
     answers["PUT /v1/scheduling"] = { ...share, maxRunning: 20 };

@@ -2,8 +2,10 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { CommandHost } from "./command.ts";
 import { addAction } from "./commands/action.ts";
+import { addAlert } from "./commands/alert.ts";
 import { addApproval } from "./commands/approval.ts";
 import { addConnection } from "./commands/connection.ts";
+import { addEvent } from "./commands/event.ts";
 import { addEvidence } from "./commands/evidence.ts";
 import { addFactor } from "./commands/factor.ts";
 import { addFlow } from "./commands/flow.ts";
@@ -20,6 +22,7 @@ import { addReceipts } from "./commands/receipts.ts";
 import { addRun } from "./commands/run.ts";
 import { addScheduling } from "./commands/scheduling.ts";
 import { addSecret } from "./commands/secret.ts";
+import { addSiem } from "./commands/siem.ts";
 import { addTenant } from "./commands/tenant.ts";
 import { addTool } from "./commands/tool.ts";
 import { addVerify } from "./commands/verify.ts";
@@ -61,6 +64,9 @@ export function createProgram(host: CommandHost): Command {
     addVerify,
     addEvidence,
     addPrincipal,
+    addAlert,
+    addEvent,
+    addSiem,
     addJob,
     addScheduling,
   ]) {

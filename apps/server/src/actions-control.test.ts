@@ -154,6 +154,22 @@ describe("an action", () => {
       expect(await command("release", odd.id, { key: olga.key })).toMatchObject({ status: 409 });
     });
 
+    it("and denied or to be approved besides stays that, whoever releases it", async () => {
+      const before = deeds.receiver.received.length;
+      const both = (await deeds.propose({ odd: true, deny: true }, { key: mia.key })).json;
+      expect(both.decision.reasons).toEqual(["denied", "odd"]);
+      expect(await command("release", both.id, { key: olga.key })).toMatchObject({
+        json: { state: "denied" },
+      });
+      const held = (await deeds.propose({ odd: true, hold: true }, { key: mia.key })).json;
+      const released = (await command("release", held.id, { key: olga.key })).json;
+      expect(released).toMatchObject({ state: "pending_approval", approvalId: expect.any(String) });
+      expect(deeds.receiver.received.length).toBe(before);
+      await deeds.vote(released.approvalId, "approve", ana.key);
+      await deeds.reach(held.id, "completed");
+      expect(deeds.receiver.received.length).toBe(before + 1);
+    });
+
     it("is rejected for good", async () => {
       const odd = (await deeds.propose({ odd: true }, { key: mia.key })).json;
       const both = await Promise.all([

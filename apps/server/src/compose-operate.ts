@@ -91,7 +91,7 @@ export function composeOperate(deps: OperateDeps): OperateWing {
     jobs: [
       {
         name: "alert-escalation",
-        everyMs: 15_000,
+        everyMs: 60_000, // the shortest step of a ladder; it asks to come again when the next is due
         work: async () => {
           const next = await alerts.nextEscalation();
           if (next === null || next > 0) return next;

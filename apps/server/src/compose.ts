@@ -151,7 +151,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     usedBy: (tenantId, name) => flows.usersOf(tenantId, name),
     onPut: (tx, caller, now, before) => catalogue.onPut(tx, caller, now, before),
   });
-  const catalogue = createCatalogue({ db, connectors, receipts, allowed: config.allowedTools });
+  const catalogue = createCatalogue({ db, connectors, receipts, events, allowed: config.allowedTools });
   const policy: Policy = composePolicy({
     ...{ db, receipts, events, clock, connectors, catalogue, access },
     mayPublish: (tenantId, policyId) => rehearsals.mayPublish(tenantId, policyId),
@@ -306,7 +306,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
     onViolation: ({ invariant, tenantId, runId }, first) => {
       metrics.invariantViolations.with(invariant).inc();
       const ids = { tenantId: formatId("tenant", tenantId), runId: formatId("run", runId) };
-      if (first) log.warn({ invariant, ...ids }, "a run was in a state that should not be");
+      if (!first) return;
+      log.warn({ invariant, ...ids }, "a run was in a state that should not be");
+      const target = { kind: "run", id: ids.runId };
+      events.count({ tenantId, type: "run.invariant_violated", target, details: { invariant } });
     },
     onWoken: engine.wake,
     onError,

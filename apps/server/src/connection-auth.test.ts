@@ -114,6 +114,11 @@ describe("credentials that a connection obtains for itself", () => {
       lastErrorCode: "CONNECTION_AUTH_FAILED",
       nextAttemptAt: expect.any(String),
     });
+    await api.app.events.flush();
+    const told = await api.ask("GET", "/v1/security-events?type=credential.refresh_failed");
+    expect(told.json.items).toContainEqual(
+      expect.objectContaining({ target: { kind: "connection", id: name } }),
+    );
   });
 
   it("are renewed in the background before their end", async () => {

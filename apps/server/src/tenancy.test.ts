@@ -8,6 +8,7 @@ import { formatId, newId } from "#platform/kernel";
 import { drivers } from "#testing";
 import { furnishApprovals } from "./testing/furnish-approvals.ts";
 import { furnishConnections } from "./testing/furnish-connections.ts";
+import { furnishPrivacy } from "./testing/furnish-privacy.ts";
 import { furnishWatch } from "./testing/furnish-watch.ts";
 import { openStage, type Stage } from "./testing/stage.ts";
 import { until } from "./testing/until.ts";
@@ -166,6 +167,7 @@ describe.each(drivers)("tenants on %s", (driver) => {
     await furnishRun(app, admin.tenantId, id);
     ids.pack = await furnishEvidence(app, admin);
     await furnishWatch(app, admin.tenantId);
+    await furnishPrivacy(app, admin.tenantId);
     await app.outbox.stop(); // so that its next row stays
     await app.log.stop();
     const set = new WriteSet();

@@ -193,6 +193,7 @@ export const actionSummary = z
       reasons: z.array(z.string()),
       message: z.string(),
       policy: z.string().nullable().optional().meta({ description: "Version of the bundle that decided." }),
+      released: z.boolean().optional().meta({ description: "A person released it from quarantine." }),
       shadow: shadowVerdict.optional(),
     }),
     attempt: z.int(),

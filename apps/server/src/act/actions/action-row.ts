@@ -59,11 +59,15 @@ export async function toRow(
 const refusalCode = (state: ActionState, { reasons }: Decision): string =>
   reasons.includes(notAllowed) ? "TOOL_NOT_ALLOWED" : `ACTION_${state.toUpperCase()}`;
 
-export const decisionOf = (d: Decision): store.StoredAction["decision"] & { policy: string | null } => ({
+export const decisionOf = (
+  d: Decision,
+  released = false,
+): store.StoredAction["decision"] & { policy: string | null } => ({
   effect: d.effect,
   reasons: d.reasons,
   message: d.message,
   policy: d.policy.version,
+  ...(released ? { released } : {}),
   ...(d.shadow ? { shadow: shadowOf(d.shadow) } : {}),
 });
 

@@ -78,7 +78,7 @@ async function startApproved(
     attempt: action.attempt,
     next_attempt: action.attempt,
     executor: deps.workerId,
-    decision: JSON.stringify(decisionOf(decision)),
+    decision: JSON.stringify(decisionOf(decision, proposal.released)),
     receipt_id: receiptId,
   });
   await deps.approvals.consume(set, approval, action.tenantId);
@@ -203,7 +203,7 @@ export async function restart(
     attempt: action.attempt,
     next_attempt: attempt,
     executor: deps.workerId,
-    decision: JSON.stringify(decisionOf(decision)),
+    decision: JSON.stringify(decisionOf(decision, proposal.released)),
     receipt_id: receiptId,
   });
   if (!(await (commit ? commit(set) : deps.db.committer.commit(set))).ok) return { kind: "lost" };

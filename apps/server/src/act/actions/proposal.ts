@@ -14,6 +14,8 @@ export interface Proposal {
   readonly caller: Caller;
   /** For whom, and who sent it; absent: the caller for itself or for its owner. */
   readonly behalf?: Behalf;
+  /** A person released it from quarantine. */
+  readonly released?: boolean;
   /** What the request says of itself. */
   readonly declared?: Declared | undefined;
   readonly connection: string;
@@ -170,6 +172,7 @@ export const requestFor = (p: Proposal, r: Resolved, approvals: Approvers, now: 
   facts: r.shape.facts,
   approvals,
   now,
+  ...(p.released ? { released: true } : {}),
 });
 
 /** Reasons that are no policies of the tenant. */

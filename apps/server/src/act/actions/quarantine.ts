@@ -1,7 +1,7 @@
 /**
  * [X8] What becomes of a quarantined action: somebody whose action it is not releases or rejects it. A release asks
- * policy again: what it denies now ends denied, what it wants votes for is held, and what it would only quarantine
- * again is sent, for that is what was looked at.
+ * policy again, without the policies that quarantine, for that is what was looked at: what the others deny ends denied,
+ * what they want votes for is held, and the rest is sent.
  */
 import { type Caller, requirePermission } from "#platform/access";
 import { WriteSet } from "#platform/db";
@@ -53,8 +53,10 @@ async function released(
 ): Promise<void> {
   const now = deps.clock.now();
   const nobody = { count: 0, roles: [] };
-  const decision = await decideFor(deps.policy, proposal, resolved, nobody, now, action.id);
-  if (decision.effect === "deny") return endUnrun(deps, action, "denied", "ACTION_DENIED", decision.message);
+  const released = { ...proposal, released: true };
+  const decision = await decideFor(deps.policy, released, resolved, nobody, now, action.id);
+  if (decision.effect === "deny" || decision.effect === "quarantine")
+    return endUnrun(deps, action, "denied", "ACTION_DENIED", decision.message);
   if (resolved.digest !== action.digest)
     return endUnrun(deps, action, "cancelled", "ACTION_CHANGED", "It is another action by now.");
   const set = new WriteSet();
@@ -63,10 +65,10 @@ async function released(
   if (held && "refused" in held) return endUnrun(deps, action, "denied", "ACTION_DENIED", held.refused);
   const to = isHeld ? "pending_approval" : "executing";
   const by: Operated = { command: "action.release", from: "quarantined", to, reason };
-  const said = { ...decision, effect: isHeld ? decision.effect : ("allow" as const) };
   const told = recordedAction(action, caller);
-  const receiptId = await addDecision(deps.receipts, set, told, said, undefined, by);
-  const row = { tenant_id: action.tenantId, id: action.id, decision: JSON.stringify(decisionOf(said)) };
+  const receiptId = await addDecision(deps.receipts, set, told, decision, undefined, by);
+  const stated = decisionOf(decision, true);
+  const row = { tenant_id: action.tenantId, id: action.id, decision: JSON.stringify(stated) };
   if (held) {
     set.add(store.holdAction, { ...row, approval_id: held.id, receipt_id: receiptId });
   } else {

@@ -29,6 +29,7 @@ export async function reopen(deps: ReopenDeps, a: store.StoredAction): Promise<R
     input: (await openJson(deps, a, "input", a.input)) as Record<string, unknown>, // sealed from an operation's input
     behalf: { userId: a.userId, submitterId: a.submitterId },
     declared: a.declared ?? undefined,
+    released: a.decision.released === true,
     reservation: null,
     effectKey: a.effectKey,
     origin: a.runId ? { runId: a.runId, step: a.step ?? "" } : null,

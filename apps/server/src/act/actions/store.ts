@@ -222,6 +222,8 @@ export interface StoredAction {
     readonly message: string;
     /** Version of the policy. */
     readonly policy?: string | null;
+    /** A person released it from quarantine. */
+    readonly released?: boolean;
     /** What the candidate beside the policy in force said. */
     readonly shadow?: {
       readonly policyId: string;

@@ -1,9 +1,9 @@
 /** The tenant's own list of the tools that it may use. */
 import { type Caller, requirePermission } from "#platform/access";
-import { applyWrites, type Database, WriteSet } from "#platform/db";
+import type { Database } from "#platform/db";
 import { OarsError } from "#platform/kernel";
 import { patternProblems } from "./allowance.ts";
-import { changeReceipt, type ReceiptSink } from "./receipt.ts";
+import { addChange, type ReceiptSink, type ToolEvents } from "./receipt.ts";
 import { type AllowanceRow, findAllowance, putAllowance } from "./store.ts";
 
 export interface Allowance {
@@ -34,6 +34,7 @@ const toAllowance = (row: AllowanceRow | undefined): Allowance => ({
 export function createAllowances(deps: {
   readonly db: Database;
   readonly receipts: ReceiptSink;
+  readonly events?: ToolEvents | undefined;
   readonly changed: (tenantId: string) => void;
 }): Allowances {
   const { db } = deps;
@@ -56,16 +57,14 @@ export function createAllowances(deps: {
         const revision = before?.revision ?? 0;
         const row = await putAllowance(tx, tenantId, { patterns, by: principalId, revision });
         if (!row) throw new OarsError("PRECONDITION_FAILED"); // somebody else was first
-        const set = new WriteSet();
-        const receipt = changeReceipt(caller, {
+        await addChange(deps, tx, caller, {
           command: "tools.allowed",
           effect: "allow",
           message: `The tenant may use the tools that ${patterns.length} patterns name.`,
+          about: "tool-allowance",
           permission: "tools:review",
           disclose: { before: before?.patterns ?? null, after: patterns },
         });
-        await deps.receipts.add(set, receipt, tx);
-        await applyWrites(tx, set);
         tx.onCommit(() => deps.changed(tenantId));
         return toAllowance(row);
       });

@@ -1,15 +1,16 @@
 /** How people change what is said of a tool: they classify it, and they review what it has become. */
 import type { Connection, Connectors } from "#act/connectors";
 import { type Caller, requirePermission } from "#platform/access";
-import { applyWrites, type Database, type Tx, WriteSet } from "#platform/db";
+import type { Database, Tx } from "#platform/db";
 import { OarsError } from "#platform/kernel";
 import { classify, lowered, type Overrides, reviewDigestOf, type Tool } from "./domain.ts";
-import { type Change, changeReceipt, type ReceiptSink } from "./receipt.ts";
+import { addChange, type Change, type ReceiptSink, type ToolEvents } from "./receipt.ts";
 import * as store from "./store.ts";
 
 export interface ChangesDeps {
   readonly db: Database;
   readonly receipts: ReceiptSink;
+  readonly events?: ToolEvents | undefined;
   readonly connectors: Pick<Connectors, "all" | "operationsOf">;
   /** Throws TOOL_NOT_FOUND. */
   readonly mustFind: (tenantId: string, name: string) => Promise<Tool>;
@@ -66,6 +67,7 @@ export async function classifyTool(
       command: "tool.classified",
       effect: "allow",
       message,
+      about: name,
       permission: "tools:review",
       disclose: { tool: name, before: tool.overrides, after: overrides, reason: request.reason ?? null },
     },
@@ -97,6 +99,7 @@ export async function reviewTool(
       command: "tool.reviewed",
       effect: "allow",
       message: `Tool ${name} is accepted as it is.`,
+      about: name,
       permission: "tools:review",
       to: tool.digest,
       disclose: { tool: name, reason: reason ?? null },
@@ -119,9 +122,7 @@ async function commit(
     const [row] = await store.lockRows(tx, tenantId, [tool.name]);
     if (row?.revision !== tool.revision) throw new OarsError("PRECONDITION_FAILED");
     await write(tx);
-    const set = new WriteSet();
-    await deps.receipts.add(set, changeReceipt(caller, change), tx);
-    await applyWrites(tx, set);
+    await addChange(deps, tx, caller, change);
     tx.onCommit(() => deps.changed(tenantId));
   });
 }

@@ -1,6 +1,7 @@
 /** The receipts of the catalogue: what changed of a tool, who accepted it, how it is classified, what is allowed. */
 import type { Caller } from "#platform/access";
-import type { Tx, WriteSet } from "#platform/db";
+import { applyWrites, type Tx, WriteSet } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import type { ReceiptDraft } from "#sign/receipts";
 
 /** All that this room needs of `sign/receipts`. */
@@ -13,6 +14,8 @@ export interface Change {
   readonly command: string;
   readonly effect: "allow" | "quarantine";
   readonly message: string;
+  /** The tool, the connection's tools or the list that it is about. */
+  readonly about: string;
   readonly permission: string;
   /** Digests before and after, where there are such. */
   readonly from?: string;
@@ -21,7 +24,29 @@ export interface Change {
   readonly disclose: Readonly<Record<string, unknown>>;
 }
 
-export const changeReceipt = (caller: Caller, change: Change): ReceiptDraft => ({
+export type ToolEvents = Pick<SecurityEvents, "record">;
+
+/** Adds the receipt of a change to the transaction that makes it, and the security event that goes with it. */
+export async function addChange(
+  deps: { readonly receipts: ReceiptSink; readonly events?: ToolEvents | undefined },
+  tx: Tx,
+  caller: Caller,
+  change: Change,
+): Promise<void> {
+  const set = new WriteSet();
+  await deps.receipts.add(set, changeReceipt(caller, change), tx);
+  await applyWrites(tx, set);
+  await deps.events?.record(tx, {
+    tenantId: caller.tenantId,
+    type: change.command === "tool.reviewed" ? "tool.reviewed" : "tool.changed",
+    actor: caller,
+    message: change.message,
+    target: { kind: "tool", id: change.about },
+    details: { command: change.command, effect: change.effect },
+  });
+}
+
+const changeReceipt = (caller: Caller, change: Change): ReceiptDraft => ({
   tenantId: caller.tenantId,
   type: "tool.definition_changed",
   principal: {

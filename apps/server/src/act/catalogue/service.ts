@@ -1,13 +1,13 @@
 import type { Connection, Connectors, Operation, Verb } from "#act/connectors";
 import { type Caller, requirePermission } from "#platform/access";
-import { applyWrites, type Database, type Tx, WriteSet } from "#platform/db";
+import type { Database, Tx } from "#platform/db";
 import { digestOf, OarsError } from "#platform/kernel";
 import { type AllowedTool, matches, operatorAllows } from "./allowance.ts";
 import { type Allowances, createAllowances } from "./allowances.ts";
 import { classifyTool, type ReclassifyRequest, reviewTool } from "./changes.ts";
 import { toTool } from "./definition.ts";
 import { classify, noOverrides, reviewDigestOf, type Tool, toolName } from "./domain.ts";
-import { changeReceipt, type ReceiptSink } from "./receipt.ts";
+import { addChange, type ReceiptSink, type ToolEvents } from "./receipt.ts";
 import { createSnapshots, type Said } from "./snapshot.ts";
 import * as store from "./store.ts";
 
@@ -15,6 +15,7 @@ export interface CatalogueDeps {
   readonly db: Database;
   readonly connectors: Pick<Connectors, "all" | "operationsOf">;
   readonly receipts: ReceiptSink;
+  readonly events?: ToolEvents | undefined;
   /** The operator's list of tools; absent or empty: all. */
   readonly allowed?: readonly AllowedTool[];
   /** How long what another process changed may be unknown here; 2,000 when absent. */
@@ -111,10 +112,11 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
     if (!found) throw new OarsError("TOOL_NOT_FOUND", { name });
     return found;
   };
-  const changes = { db, receipts: deps.receipts, mustFind, connectors, changed: snapshots.drop };
+  const { receipts, events } = deps;
+  const changes = { db, receipts, events, mustFind, connectors, changed: snapshots.drop };
 
   return {
-    ...createAllowances({ db, receipts: deps.receipts, changed: snapshots.drop }),
+    ...createAllowances({ db, receipts, events, changed: snapshots.drop }),
     tool,
     list,
     version: async (tenantId) =>
@@ -152,21 +154,19 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
           reason: null,
         });
       }
-      const set = new WriteSet();
       const message = mayReview
         ? `The tools ${now.name}/* are what the connection's revision ${now.revision} makes of them.`
         : `The tools ${now.name}/* changed with the connection's revision ${now.revision} and are quarantined until they are reviewed.`;
-      const receipt = changeReceipt(caller, {
+      await addChange(deps, tx, caller, {
         command: "tool.changed",
         effect: mayReview ? "allow" : "quarantine",
         message,
+        about: `${now.name}/*`,
         permission: mayReview ? "tools:review" : "connections:write",
         from,
         to,
         disclose: { tools: names },
       });
-      await deps.receipts.add(set, receipt, tx);
-      await applyWrites(tx, set);
     },
   };
 }

@@ -11,6 +11,7 @@
  */
 import type { Connection } from "#act/connector-kit";
 import type { Database } from "#platform/db";
+import type { SecurityEvents } from "#platform/events";
 import { digestOf, type Fault, isOarsError, newId, OarsError } from "#platform/kernel";
 import { isNetError } from "#platform/net";
 import type { Vault } from "#platform/vault";
@@ -40,6 +41,8 @@ export type GrantHolder = Pick<Connection, "tenantId" | "id" | "name">;
 export interface GrantsDeps {
   readonly db: Database;
   readonly vault: Pick<Vault, "seal" | "open">;
+  /** Told of each failure. */
+  readonly events?: Pick<SecurityEvents, "count">;
   readonly fault?: Fault;
 }
 
@@ -244,6 +247,12 @@ async function obtain(deps: GrantsDeps, job: Job, at: Claimed): Promise<Kept | u
     const code = isOarsError(error) ? error.code : "SERVER_FAILED";
     const needsPerson = code === "CONNECTION_AUTHORIZATION_NEEDED";
     await deps.db.tx(key.tenantId, (tx) => failGrant(tx, key, claim, { error: code, needsPerson }));
+    deps.events?.count({
+      tenantId: key.tenantId,
+      type: "credential.refresh_failed",
+      target: { kind: "connection", id: holder.name },
+      details: { code },
+    });
     throw named(error, holder.name);
   }
 }

@@ -32,7 +32,7 @@ export interface ConnectorsDeps {
   readonly vault: Pick<Vault, "listSecrets" | "readSecret" | "seal" | "open">;
   readonly dialer: Pick<Dialer, "request" | "connect">;
   readonly receipts: { add(...receipt: Parameters<Receipts["add"]>): Promise<unknown> };
-  readonly events?: Pick<SecurityEvents, "record">;
+  readonly events?: Pick<SecurityEvents, "record" | "count">;
   /** Public URL of this server, to which authorization servers send people back. */
   readonly origin: string;
   /** Connectors besides the built-in ones. */

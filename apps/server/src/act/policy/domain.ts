@@ -95,6 +95,8 @@ export interface DecisionRequest {
   readonly now: Date;
   /** What the counters of the bundle hold; one that is left out is 0. */
   readonly counters?: Readonly<Record<string, number>>;
+  /** A person released it from quarantine: policies that quarantine do not count. */
+  readonly released?: boolean;
 }
 
 export interface ChainLink {

@@ -39,6 +39,16 @@ export function createEvaluator(engine: Engine, slots: Slots = createSlots(engin
     slicers.set(bundle, slicer);
     return slicer;
   };
+  const releases = new WeakMap<Bundle, Bundle>();
+  /** The same without the policies that quarantine: what they stopped was looked at. */
+  const unquarantined = (bundle: Bundle): Bundle => {
+    const known = releases.get(bundle);
+    if (known) return known;
+    const policies = bundle.policies.filter(({ duties }) => !duties.quarantine);
+    const made = { ...bundle, digest: `${bundle.digest} released`, policies };
+    releases.set(bundle, made);
+    return made;
+  };
   const ask = (bundle: Bundle, slice: Slice, envelope: Envelope): Verdict => {
     if (crashed.get(bundle)?.has(slice.key))
       return refused("these policies are too complex to evaluate; split them");
@@ -58,9 +68,10 @@ export function createEvaluator(engine: Engine, slots: Slots = createSlots(engin
         if (wrong.length > 0) return denied(bundle, engine.version, wrong);
         const asked = bundle.delegation === "agent" ? { ...q, onBehalfOf: null } : q;
         const question = questionOf(asked, bundle);
-        const slice = slicerOf(bundle).slice(q.tool.verb, question.envelope.resource, question.parents);
+        const counted = q.released ? unquarantined(bundle) : bundle;
+        const slice = slicerOf(counted).slice(q.tool.verb, question.envelope.resource, question.parents);
         const answer = conclude(slice, q, question, (envelope) =>
-          everyLink(question.links, (principal) => ask(bundle, slice, { ...envelope, principal })),
+          everyLink(question.links, (principal) => ask(counted, slice, { ...envelope, principal })),
         );
         return { ...denied(bundle, engine.version, []), ...answer };
       } catch (cause) {

@@ -10,6 +10,8 @@ export type DoorEvents = Pick<SecurityEvents, "count" | "suspect" | "within">;
 
 const typeOf: Partial<Record<string, EventType>> = {
   AUTH_FORBIDDEN: "authorization.denied",
+  STEP_UP_WRONG: "authentication.step_up_failed",
+  STEP_UP_LOCKED: "authentication.step_up_failed",
   AUTH_TENANT_FORBIDDEN: "tenant.access_denied",
   REQUEST_RATE_LIMITED: "request.rate_limited",
 };

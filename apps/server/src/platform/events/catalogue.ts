@@ -102,7 +102,7 @@ export const eventCatalogue = {
 
   "receipts.exported": good("evidence", "info", "Receipts were exported."),
   "receipt.verify_failed": many(bad("evidence", "medium", "A receipt did not verify.")),
-  "log.inconsistent": bad("evidence", "critical", "The log of receipts is not what was signed."),
+  "log.inconsistent": many(bad("evidence", "critical", "The log of receipts is not what was signed.")),
   "evidence.exported": good("evidence", "low", "Evidence was exported."),
   "control.changed": good("evidence", "medium", "The mapping of a control was changed."),
   "retention.changed": good("evidence", "medium", "How long something is kept was changed."),
@@ -130,7 +130,7 @@ export const eventCatalogue = {
   "backup.restored": good("operation", "critical", "A backup was restored."),
   "backup.drilled": good("operation", "low", "A restore was rehearsed."),
   "job.started": good("operation", "info", "An operator started a background job."),
-  "run.invariant_violated": bad("operation", "high", "A run was in a state that should not be."),
+  "run.invariant_violated": many(bad("operation", "high", "A run was in a state that should not be.")),
   "run.operated": good("operation", "info", "An operator changed the course of a run."),
 } as const satisfies Record<string, EventSpec>;
 
