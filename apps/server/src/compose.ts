@@ -16,7 +16,7 @@ import {
   type Scheduling,
   type StepKind,
 } from "#orchestrate/engine";
-import { compileFlow, createFlows, type Flows } from "#orchestrate/flows";
+import { compileFlow, createFlows, type Flows, signPublication } from "#orchestrate/flows";
 import { createRuns, type Runs } from "#orchestrate/runs";
 import { transforms } from "#orchestrate/transforms";
 import { createTriggers, type Triggers } from "#orchestrate/triggers";
@@ -203,8 +203,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
     db,
     kinds,
     defaultParallel: config.limits.defaultMaxParallel,
-    onPublish: (tx, caller, version) =>
-      triggers.register(tx, caller, version, compileFlow(version.definition, kinds)),
+    onPublish: async (tx, caller, version) => {
+      await signPublication(receipts, tx, caller, version);
+      await triggers.register(tx, caller, version, compileFlow(version.definition, kinds));
+    },
   });
   const pressure = createPressure({
     limitShare: config.limits.memoryShare,
@@ -223,6 +225,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
     kinds,
     actions,
     outbox,
+    receipts,
+    signedRuns: config.signedRuns,
     callerFor: access.callerFor,
     whoIs: access.whoIs,
     fault,

@@ -149,6 +149,8 @@ describe.each(drivers)("an order on %s", (driver) => {
         "approval.resolved",
         "approval.vote",
         "execution.finished",
+        "run.finished",
+        "run.started",
       ].sort(),
     );
   });

@@ -70,7 +70,9 @@ describe.each(drivers)("a run under way on %s", (driver) => {
           "approval.requested",
           "approval.resolved",
           "execution.finished",
+          "run.finished",
           "run.operated",
+          "run.started",
         ].sort(),
       );
     });

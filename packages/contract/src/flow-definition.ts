@@ -103,6 +103,13 @@ const limits = z.strictObject({
   }),
 });
 
+const receipts = z.strictObject({
+  runs: z.boolean().meta({
+    description:
+      "Whether the start and the end of each run are signed. Default: as the server is set (OARS_RUN_RECEIPTS).",
+  }),
+});
+
 export const flowDefinition = z
   .strictObject({
     flow: flowName,
@@ -119,6 +126,7 @@ export const flowDefinition = z
       .meta({ description: "Runs of higher priority start first, within a tenant. Default 0." }),
     concurrency: flowConcurrency.optional(),
     limits: limits.optional(),
+    receipts: receipts.optional(),
     triggers: z.array(flowTrigger).max(20).optional(),
     steps: z.record(stepName, flowStep).meta({ minProperties: 1, maxProperties: flowLimits.steps }),
     output: z

@@ -94,6 +94,7 @@ const envelope: Record<string, Rule> = {
 const sections: Record<string, Rule> = {
   clock: object({ src: named, skew_ms: integer }),
   run: object({ id: id("run") }, { step: named, flow: named, version: named, hash: digest }),
+  flow: object({ name: named, version: named, hash: digest }),
   action: object(
     { id: id("act") },
     {

@@ -75,6 +75,13 @@ export interface ReceiptRun {
   readonly hash?: string;
 }
 
+/** A flow version that was published. `hash` is the content digest, `sha256:<hex>`. */
+export interface ReceiptFlow {
+  readonly name: string;
+  readonly version: string;
+  readonly hash: string;
+}
+
 /** What was proposed. `digest` is `sha256:<hex>` of the canonical ActionBinding that approvals bind to. */
 export interface ReceiptAction {
   readonly id: string;
@@ -190,6 +197,7 @@ export interface ReceiptBody {
   readonly ts: string;
   readonly clock?: { readonly src: string; readonly skew_ms: number };
   readonly run?: ReceiptRun;
+  readonly flow?: ReceiptFlow;
   readonly action?: ReceiptAction;
   readonly principal?: ReceiptPrincipal;
   readonly decision?: ReceiptDecision;

@@ -8,6 +8,7 @@ export {
   type ReceiptBody,
   type ReceiptDecision,
   type ReceiptEvidence,
+  type ReceiptFlow,
   type ReceiptKeyChange,
   type ReceiptLinks,
   type ReceiptOperation,

@@ -39,6 +39,20 @@ const rules: Readonly<Record<string, Sql>> = {
     where a.state in ('completed', 'failed', 'in_doubt', 'rejected', 'expired', 'cancelled')
       and not exists (select from receipt p
         where p.tenant_id = a.tenant_id and p.action_id = a.id and p.type = 'execution.finished')`,
+  "[R12] a signed run has one receipt of its start, and one of each of its ends": sql`
+    select r.id, r.status, p.started, p.ended from run r cross join lateral (
+      select count(*) filter (where p.type = 'run.started')::int4 as started,
+        count(*) filter (where p.type = 'run.finished')::int4 as ended
+      from receipt p where p.tenant_id = r.tenant_id and p.run_id = r.id) p
+    cross join lateral (
+      select count(*) filter (where j.event = 'reopened')::int4 as reopened,
+        coalesce(max(j.seq) filter (where j.event = 'failed'), 0)
+          > coalesce(max(j.seq) filter (where j.event = 'reopened'), 0) as failed
+      from journal j where j.tenant_id = r.tenant_id and j.run_id = r.id and j.step = '') j
+    where p.started <> case when r.signed then 1 else 0 end
+      or p.ended <> case when r.signed then j.reopened
+        + case when r.status in ('completed', 'failed', 'aborted') then 1 else 0 end
+        + case when r.status = 'aborted' and j.failed then 1 else 0 end else 0 end`,
   "[A3] what is consumed was granted, and its action was started": sql`
     select p.id, a.state from approval p join action a on a.tenant_id = p.tenant_id and a.id = p.action_id
     where p.state = 'consumed' and a.state not in ('executing', 'completed', 'failed', 'in_doubt')`,

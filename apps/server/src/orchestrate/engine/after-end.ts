@@ -5,13 +5,16 @@ import type { Database } from "#platform/db";
 import { applyWrites, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
 import type { Fault } from "#platform/kernel";
+import type { Receipts } from "#sign/receipts";
 import { cancelGates, findLiveChildren } from "./control-store.ts";
 import { lockEnded } from "./operator-store.ts";
+import { addRunEnd } from "./run-receipts.ts";
 import { abortRun, cancelWaits, findRunKin, resolveWaits } from "./store.ts";
 
 export interface AfterEndDeps {
   readonly db: Database;
   readonly outbox: Pick<Outbox, "emit" | "on">;
+  readonly receipts: Pick<Receipts, "add">;
   readonly actions: Pick<Actions, "cancelOf">;
   readonly whoIs: (tenantId: string, principalId: string) => Promise<Caller>;
   /** These runs may go on: nudge those in hand, claim the others. */
@@ -71,11 +74,15 @@ async function abandon(
   },
 ): Promise<void> {
   const { principalId, reason, unlessLive } = because;
+  const starter = await deps.whoIs(tenantId, principalId); // a sub-run is its parent's principal's
   await deps.db.tx(tenantId, async (tx) => {
     if (unlessLive !== undefined && !(await lockEnded(tx, tenantId, unlessLive))) return;
     const error = { code: "RUN_ABANDONED", message: reason };
-    if (!(await abortRun(tx, tenantId, runId, error))) return; // it has ended
-    await applyWrites(tx, await endOf(deps, tx, tenantId, runId, principalId));
+    const run = await abortRun(tx, tenantId, runId, error);
+    if (!run) return; // it has ended
+    const set = await endOf(deps, tx, tenantId, runId, principalId);
+    if (run.signed) await addRunEnd(deps.receipts, set, run, { status: "aborted", error }, starter, tx);
+    await applyWrites(tx, set);
     tx.onCommit(() => deps.fault("engine.after-abandon"));
     tx.onCommit(() => deps.onAborted(runId));
   });

@@ -32,7 +32,19 @@ export async function childStep(attempt: Attempt, config: ChildConfig): Promise<
   const key = await keyOf(flow, { params: checked.params, trigger });
   const params = JSON.stringify(checked.params);
   const kept = await keepLarge(deps.blobs, { tenantId: run.tenantId, runId: id }, params);
+  const signed = deps.receipts.wanted(flow);
+  const start = new WriteSet();
+  if (signed)
+    await deps.receipts.started(start, {
+      tenantId: run.tenantId,
+      id,
+      flowName: flow.name,
+      flowVersion: flow.version,
+      flowHash: flow.hash,
+      principalId: run.principalId,
+    });
   if (kept) writer.merge(kept.along);
+  writer.merge(start);
   writer.add(insertRun, {
     tenant_id: run.tenantId,
     id,
@@ -58,6 +70,7 @@ export async function childStep(attempt: Attempt, config: ChildConfig): Promise<
     concurrency_limit: flow.concurrency?.limit ?? null,
     blocked: key !== null,
     flow_max: flow.maxRuns,
+    signed,
   });
   writer.journalWaiting(attempt);
   writer.addWait(attempt, { kind: "child", key: id, dueInMs: step.timeoutMs });

@@ -73,7 +73,7 @@ export async function lookAround(db: Database): Promise<Outlook> {
 
 const taken = sql`r.tenant_id as "tenantId", r.id, r.flow_name as "flowName", r.flow_version as "flowVersion", r.flow_hash as "flowHash",
   r.principal_id as "principalId", r.params, r.trigger, r.priority, r.depth, r.parent_run_id as "parentRunId",
-  r.concurrency_key as "concurrencyKey", r.origin_run_id as "originRunId", r.lease_epoch as epoch, r.wake_seq as "wakeSeq", r.last_seq as "lastSeq",
+  r.concurrency_key as "concurrencyKey", r.origin_run_id as "originRunId", r.signed, r.lease_epoch as epoch, r.wake_seq as "wakeSeq", r.last_seq as "lastSeq",
   r.started_at as "startedAt", r.deadline_at as "deadlineAt",
   (extract(epoch from now() - r.available_at) * 1000)::float8 as "waitedMs"`;
 

@@ -15,19 +15,20 @@ export const lockKey = (tx: Tx, tenantId: string, key: string): Promise<unknown>
 export interface Holder {
   readonly id: string;
   readonly principalId: string;
+  readonly signed: boolean;
 }
 
 /** Runs that have the key, the oldest first. */
 export const findHolders = (tx: Tx, tenantId: string, key: string): Promise<Holder[]> =>
   tx.query<Holder>(sql`/* engine.findHolders */
-    select r.id, r.principal_id as "principalId" from run r
+    select r.id, r.principal_id as "principalId", r.signed from run r
     where r.tenant_id = ${tenantId} and r.concurrency_key = ${key} and not r.blocked and r.status in ('queued', 'running', 'waiting')
     order by r.created_at, r.id`);
 
 /** Runs that wait for the key, in no order. */
 export const findBlocked = (tx: Tx, tenantId: string, key: string, limit: number): Promise<Holder[]> =>
   tx.query<Holder>(sql`/* engine.findBlocked */
-    select r.id, r.principal_id as "principalId" from run r
+    select r.id, r.principal_id as "principalId", r.signed from run r
     where r.tenant_id = ${tenantId} and r.concurrency_key = ${key} and r.blocked and r.status in ('queued', 'waiting')
     limit ${limit}`);
 

@@ -13,11 +13,14 @@
  */
 import { createHash } from "node:crypto";
 import type { CompiledFlow, Scope } from "#orchestrate/flows";
+import type { Caller } from "#platform/access";
 import { applyWrites, type Database, FenceLost, type Tx, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
 import { type Fault, formatId, OarsError } from "#platform/kernel";
+import type { Receipts } from "#sign/receipts";
 import { endOf } from "./after-end.ts";
 import { admitNext, findBlocked, findHolders, type Holder, isStarted, lockKey } from "./concurrency-store.ts";
+import { addRunEnd } from "./run-receipts.ts";
 import { abortRun } from "./store.ts";
 import { insertRun, type RunRow } from "./writes.ts";
 
@@ -46,6 +49,8 @@ const digest = (text: string): string => `sha256:${createHash("sha256").update(t
 export interface KeyedDeps {
   readonly db: Database;
   readonly outbox: Pick<Outbox, "emit">;
+  readonly receipts: Pick<Receipts, "add">;
+  readonly whoIs: (tenantId: string, principalId: string) => Promise<Caller>;
   readonly fault: Fault;
   /** A run of this process was aborted to make room. */
   readonly onAborted: (runId: string) => void;
@@ -77,20 +82,36 @@ export async function startKeyed(
   const blocked = concurrency.mode === "queue";
   const row: KeyedRow = { ...draft, concurrency_key: key, concurrency_limit: concurrency.limit, blocked };
   const { tenant_id: tenantId, start_key: startKey } = row;
-  try {
-    return await deps.db.tx(tenantId, async (tx) => {
+  const starters = new Map<string, Caller>();
+  const attempt = (): Promise<boolean | Unknown> =>
+    deps.db.tx(tenantId, async (tx) => {
       await lockKey(tx, tenantId, key);
       if (startKey !== null && (await isStarted(tx, tenantId, startKey))) return false;
-      if (concurrency.mode !== "queue") await makeRoom(deps, tx, row, concurrency);
+      if (concurrency.mode !== "queue") {
+        const unknown = await makeRoom(deps, tx, row, concurrency, starters);
+        if (unknown.length > 0) return { unknown };
+      }
       await applyWrites(tx, new WriteSet().add(insertRun, row).merge(along));
       if (blocked) await admitNext(tx, tenantId, key);
       deps.fault("engine.in-admission");
       return true;
     });
+  try {
+    for (;;) {
+      const started = await attempt();
+      if (typeof started === "boolean") return started;
+      // not within the transaction: the embedded database would wait for itself
+      for (const id of started.unknown) starters.set(id, await deps.whoIs(tenantId, id));
+    }
   } catch (error) {
     if (error instanceof FenceLost && error.fence === insertRun.name) return false; // started under another key meanwhile
     throw error;
   }
+}
+
+/** Principals whose runs would have to end and have to be signed for: nothing has been written. */
+interface Unknown {
+  readonly unknown: readonly string[];
 }
 
 const parsed = (json: string): Record<string, unknown> => JSON.parse(json) as Record<string, unknown>; // an object's text
@@ -100,27 +121,43 @@ async function makeRoom(
   tx: Tx,
   row: KeyedRow,
   { limit, mode }: NonNullable<CompiledFlow["concurrency"]>,
-): Promise<void> {
+  starters: ReadonlyMap<string, Caller>,
+): Promise<readonly string[]> {
   const { tenant_id: tenantId, concurrency_key: key } = row;
   const holders = await findHolders(tx, tenantId, key);
   if (mode === "reject") {
     const waiting = await findBlocked(tx, tenantId, key, 1);
-    if (holders.length + waiting.length < limit) return;
+    if (holders.length + waiting.length < limit) return [];
     const [first] = holders;
     const by = first ? formatId("run", first.id) : "another run";
     throw new OarsError("RUN_CONCURRENCY_REJECTED", { flow: row.flow_name, by });
   }
   const waiting = await findBlocked(tx, tenantId, key, 10_000);
   const oldest = holders.slice(0, Math.max(0, holders.length - limit + 1));
-  for (const superseded of [...waiting, ...oldest]) await supersede(deps, tx, row, superseded);
+  const superseded = [...waiting, ...oldest];
+  const unknown = superseded.filter((h) => h.signed && !starters.has(h.principalId));
+  if (unknown.length > 0) return [...new Set(unknown.map((h) => h.principalId))];
+  for (const holder of superseded) await supersede(deps, tx, row, holder, starters.get(holder.principalId));
+  return [];
 }
 
 /** The same as an abort by a person, with what follows from it. */
-async function supersede(deps: KeyedDeps, tx: Tx, by: RunRow, { id, principalId }: Holder): Promise<void> {
+async function supersede(
+  deps: KeyedDeps,
+  tx: Tx,
+  by: RunRow,
+  { id, principalId }: Holder,
+  starter: Caller | undefined,
+): Promise<void> {
   const { tenant_id: tenantId } = by;
   const message = `The newer run ${formatId("run", by.id)} has the same concurrency key.`;
-  if (!(await abortRun(tx, tenantId, id, { code: "RUN_SUPERSEDED", message }))) return; // it ended meanwhile
-  await applyWrites(tx, await endOf(deps, tx, tenantId, id, principalId));
+  const error = { code: "RUN_SUPERSEDED", message };
+  const run = await abortRun(tx, tenantId, id, error);
+  if (!run) return; // it ended meanwhile
+  const set = await endOf(deps, tx, tenantId, id, principalId);
+  if (run.signed && starter)
+    await addRunEnd(deps.receipts, set, run, { status: "aborted", error }, starter, tx);
+  await applyWrites(tx, set);
   tx.onCommit(() => deps.onAborted(id));
 }
 

@@ -7,6 +7,7 @@ import type { Outbox } from "#platform/jobs";
 import type { Fault } from "#platform/kernel";
 import type { JournalEvent } from "./domain.ts";
 import type { StepKinds } from "./kinds.ts";
+import type { RunReceipts } from "./run-receipts.ts";
 
 /** What the execution of a run uses of the rest of the server. */
 export interface ExecutionDeps {
@@ -17,6 +18,7 @@ export interface ExecutionDeps {
   readonly flows: Pick<Flows, "compiled" | "resolve">;
   readonly actions: Pick<Actions, "propose" | "perform" | "settle" | "record" | "handOn" | "retry" | "load">;
   readonly outbox: Pick<Outbox, "emit">;
+  readonly receipts: RunReceipts;
   readonly callerFor: (tenantId: string, principalId: string) => Promise<Caller>;
   readonly fault: Fault;
   readonly onStep: (kind: string, status: JournalEvent, ms: number) => void;

@@ -18,6 +18,7 @@ import { createHints, type Heard } from "./hints.ts";
 import { RunsInHand } from "./in-hand.ts";
 import { keepLarge } from "./payloads.ts";
 import { type Expected, RunEnds } from "./run-ends.ts";
+import { createRunReceipts, type RunReceiptsDeps } from "./run-receipts.ts";
 import { RunWatchers } from "./run-watchers.ts";
 import { type ClaimedRun, requeueOf } from "./store.ts";
 import { createSweep } from "./sweep.ts";
@@ -25,7 +26,8 @@ import { Timers } from "./timers.ts";
 import { insertRun, type RunRow } from "./writes.ts";
 
 export interface EngineDeps
-  extends Omit<ExecutionDeps, "committer" | "onTimer" | "onJournal" | "onQueued" | "outbox"> {
+  extends Omit<ExecutionDeps, "committer" | "onTimer" | "onJournal" | "onQueued" | "outbox" | "receipts">,
+    Pick<RunReceiptsDeps, "receipts" | "signedRuns"> {
   readonly db: Database;
   readonly workerId: string;
   readonly actions: ExecutionDeps["actions"] & Pick<Actions, "cancelOf">;
@@ -85,9 +87,11 @@ export function createEngine(deps: EngineDeps): Engine {
   const hints = createHints(deps.db, deps.workerId);
   const watchers = new RunWatchers({ sayWatched: hints.runWatched, sayNews: hints.runNews });
   let unhear = async (): Promise<void> => {};
+  const receipts = createRunReceipts(deps);
 
   const execution: ExecutionDeps = {
     ...deps,
+    receipts,
     committer: deps.db.committer,
     onTimer: (ms) => timers.arm(ms),
     onJournal: (runId) => watchers.tell(runId),
@@ -181,7 +185,12 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     accept: async (run, flow, more) => {
       const kept = await keepLarge(deps.blobs, { tenantId: run.tenant_id, runId: run.id }, run.params);
-      const along = kept ? kept.along.merge(more ?? new WriteSet()) : more;
+      const signed = receipts.wanted(flow);
+      const start = signed ? new WriteSet() : undefined;
+      if (start) await receipts.started(start, toSigned(run));
+      const parts = [kept?.along, more, start].filter((part) => part !== undefined);
+      const along =
+        parts.length > 0 ? parts.reduce((all, part) => all.merge(part), new WriteSet()) : undefined;
       const queued: RunRow = {
         ...run,
         params: kept?.text ?? run.params,
@@ -189,6 +198,7 @@ export function createEngine(deps: EngineDeps): Engine {
         lease_worker: null,
         lease_epoch: 0,
         flow_max: flow.maxRuns,
+        signed,
       };
       if (flow.concurrency) {
         const started = await startKeyed(keyed, queued, flow, { params: run.params, along });
@@ -239,6 +249,15 @@ export function createEngine(deps: EngineDeps): Engine {
   };
 }
 
+const toSigned = (run: NewRun) => ({
+  tenantId: run.tenant_id,
+  id: run.id,
+  flowName: run.flow_name,
+  flowVersion: run.flow_version,
+  flowHash: run.flow_hash,
+  principalId: run.principal_id,
+});
+
 function toClaimed(row: RunRow): ClaimedRun {
   const now = new Date();
   return {
@@ -255,6 +274,7 @@ function toClaimed(row: RunRow): ClaimedRun {
     parentRunId: row.parent_run_id ?? null,
     concurrencyKey: row.concurrency_key ?? null,
     originRunId: row.origin_run_id ?? null,
+    signed: row.signed ?? false,
     epoch: row.lease_epoch,
     wakeSeq: 0,
     lastSeq: 0,

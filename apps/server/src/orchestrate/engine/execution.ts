@@ -60,6 +60,8 @@ export class RunExecution {
   readonly owed = new OwedOutcomes();
   /** JSON text of what the run gave, once it has completed. */
   output: string | null = null;
+  /** Its end is being written, and with it all that is not durable yet. */
+  ending = false;
   #wakeSeq: number;
   #active = 0;
   /** Of these, steps: items have a limit of their own. */
@@ -275,11 +277,15 @@ export class RunExecution {
   }
 
   async #finish(): Promise<ExecutionEnd> {
+    this.ending = true;
     this.state.failure ??= this.state.left;
     if (!this.state.failure) this.output = await this.#output();
     const kept = await this.keep(this.output);
     const { failure, aborted } = this.state;
     const status = aborted ? "aborted" : failure ? "failed" : "completed";
+    const signed = new WriteSet();
+    if (this.run.signed)
+      await this.deps.receipts.ended(signed, this.run, { status, output: this.output, error: failure });
     const set = this.writer.finish({
       tenant_id: this.run.tenantId,
       id: this.run.id,
@@ -289,6 +295,7 @@ export class RunExecution {
       error: failure ? JSON.stringify(failure) : null,
       last_seq: this.writer.seq,
     });
+    set.merge(signed);
     if (kept) set.merge(kept.along);
     const { parentRunId, concurrencyKey } = this.run;
     if (this.state.waiting || this.state.looseWaits) this.deps.outbox.emit(set, leftWaits(this.run));

@@ -157,7 +157,9 @@ export class RunsInHand {
     const known = { journal: [], waits: [], signals: [], birth };
     const execution = new RunExecution(this.#deps.execution, run, flow, known);
     void this.#drive(execution);
-    setImmediate(() => void execution.writer.flush());
+    setImmediate(() => {
+      if (!execution.ending) void execution.writer.flush();
+    });
     return promise;
   }
 
@@ -223,7 +225,7 @@ export class RunsInHand {
   }
 
   async #failed(run: ClaimedRun, cause: unknown): Promise<WriteSet> {
-    const { db, outbox } = this.#deps;
+    const { db, outbox, execution } = this.#deps;
     const { tenantId, id, epoch } = run;
     const { code, message } = isOarsError(cause)
       ? cause
@@ -239,6 +241,7 @@ export class RunsInHand {
       last_seq: Math.max(lastSeq, run.lastSeq),
     });
     outbox.emit(set, leftWaits(run));
+    if (run.signed) await execution.receipts.ended(set, run, { status: "failed", error: { code } });
     if (run.parentRunId || run.concurrencyKey) outbox.emit(set, runEnded(run));
     return set;
   }

@@ -50,6 +50,7 @@ export { type Bereft, reopenWaits } from "./reopen-store.ts";
 export { type KeptMonth, type RetiredMonth, type Retirement, retireRuns } from "./retention.ts";
 export { findOldestLive } from "./retention-store.ts";
 export type { Expected } from "./run-ends.ts";
+export { addRunEnd, type SignedRuns } from "./run-receipts.ts";
 export {
   createScheduling,
   type RunShare,

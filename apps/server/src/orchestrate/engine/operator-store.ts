@@ -28,13 +28,15 @@ export interface TakenRun {
   readonly pausedAt: Date | null;
   readonly parentRunId: string | null;
   readonly concurrencyKey: string | null;
+  /** Its end has a receipt. */
+  readonly signed: boolean;
   readonly error: StepError | null;
   readonly endedAt: Date | null;
 }
 
 const columns = sql`r.tenant_id as "tenantId", r.id, r.status, r.flow_name as "flowName", r.flow_version as "flowVersion",
   r.flow_hash as "flowHash", r.principal_id as "principalId", r.lease_epoch as epoch, r.wake_seq as "wakeSeq", r.last_seq as "lastSeq",
-  r.paused_at as "pausedAt", r.parent_run_id as "parentRunId", r.concurrency_key as "concurrencyKey", r.error, r.ended_at as "endedAt"`;
+  r.paused_at as "pausedAt", r.parent_run_id as "parentRunId", r.concurrency_key as "concurrencyKey", r.signed, r.error, r.ended_at as "endedAt"`;
 
 /** The same without a lock, to tell what an order would come to. */
 export async function lookAtRun(db: Db, tenantId: string, runId: string): Promise<TakenRun | undefined> {

@@ -18,6 +18,8 @@ export interface ClaimedRun {
   readonly concurrencyKey: string | null;
   /** The run that it repeats: its journal may have begun before anybody claimed it. */
   readonly originRunId: string | null;
+  /** Its end has a receipt. */
+  readonly signed: boolean;
   readonly epoch: number;
   readonly wakeSeq: number;
   readonly lastSeq: number;
@@ -144,6 +146,16 @@ export const cancelWaits = (tx: Tx, tenantId: string, runId: string): Promise<un
   tx.query(sql`/* engine.cancelWaits */
     update wait set status = 'cancelled', resolved_at = now() where tenant_id = ${tenantId} and run_id = ${runId} and status = 'open'`);
 
+/** A run that has been aborted, as the receipt of its end tells of it. */
+export interface AbortedRun {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly flowName: string;
+  readonly flowVersion: string;
+  readonly flowHash: string;
+  readonly signed: boolean;
+}
+
 /**
  * Ends a run by order of an operator. Its owner, if any, is shut out first: no batch of that worker is in
  * flight while the epoch moves on, and every later one is refused. Undefined: the run had ended already.
@@ -153,7 +165,7 @@ export async function abortRun(
   tenantId: string,
   runId: string,
   error: StepError,
-): Promise<{ id: string } | undefined> {
+): Promise<AbortedRun | undefined> {
   for (;;) {
     const [owner] = await tx.query<{ worker: string | null }>(sql`/* engine.findOwner */
       select lease_worker as worker from run
@@ -163,13 +175,14 @@ export async function abortRun(
       await tx.query(
         sql`/* engine.lockOwner */ select pg_advisory_xact_lock(${workerLock(owner.worker)}::bigint)`,
       );
-    const [aborted] = await tx.query<{ id: string }>(sql`/* engine.abortRun */
+    const [aborted] = await tx.query<AbortedRun>(sql`/* engine.abortRun */
       update run r set status = 'aborted', lease_worker = null, lease_epoch = r.lease_epoch + 1, ended_at = now(),
         error = ${JSON.stringify(error)}::jsonb,
         last_seq = greatest(r.last_seq, coalesce((select max(j.seq) from journal j where j.tenant_id = r.tenant_id and j.run_id = r.id), 0))
       where r.tenant_id = ${tenantId} and r.id = ${runId} and r.status in ('queued', 'running', 'waiting')
         and r.lease_worker is not distinct from ${owner.worker}
-      returning r.id`);
+      returning r.tenant_id as "tenantId", r.id, r.flow_name as "flowName", r.flow_version as "flowVersion",
+        r.flow_hash as "flowHash", r.signed`);
     if (!aborted) continue; // claimed or ended since: look again
     await cancelWaits(tx, tenantId, runId);
     return aborted;

@@ -29,6 +29,8 @@ export interface RunRow {
   blocked?: boolean;
   /** How many runs of the flow may run at once. */
   flow_max?: number | null;
+  /** Whether its start and its end have receipts. */
+  signed?: boolean;
 }
 
 /**
@@ -66,16 +68,17 @@ export const insertRun = defineWrite<RunRow>({
     concurrency_limit: "int4",
     blocked: "bool",
     flow_max: "int4",
+    signed: "bool",
   },
   text: `/* engine.insertRun */ insert into run (tenant_id, id, flow_name, flow_version, flow_hash, status, principal_id, params,
       trigger, labels, priority, start_key, start_digest, lease_worker, lease_epoch, started_at, deadline_at,
       parent_run_id, parent_step, parent_iteration, depth, origin_run_id, concurrency_key, concurrency_limit, blocked,
-      flow_max)
+      flow_max, signed)
     select b.tenant_id, b.id, b.flow_name, b.flow_version, b.flow_hash, b.status, b.principal_id, coalesce(b.params, '{}'::jsonb),
       b.trigger, b.labels, b.priority, b.start_key, b.start_digest, b.lease_worker, b.lease_epoch,
       case when b.status = 'running' then now() end, now() + make_interval(secs => b.timeout_ms / 1000),
       b.parent_run_id, b.parent_step, b.parent_iteration, coalesce(b.depth, 0), b.origin_run_id, b.concurrency_key,
-      b.concurrency_limit, coalesce(b.blocked, false), b.flow_max
+      b.concurrency_limit, coalesce(b.blocked, false), b.flow_max, coalesce(b.signed, false)
     from batch b where b.status = 'queued' or (
       (select 1 from run q where q.tenant_id = b.tenant_id and q.status = 'queued' and not q.blocked and q.flow_max is null limit 1) is null
       and (select s.max_running from run_share s where s.tenant_id = b.tenant_id) is null)
@@ -128,6 +131,7 @@ export interface EndedRow extends Omit<FinishRow, "epoch"> {
   start_digest: Uint8Array | null;
   lease_epoch: number;
   timeout_ms: number;
+  signed?: boolean;
 }
 
 /** Refused as `insertRun` is. One row version and none that is dead: a third less work for the database. */
@@ -154,12 +158,13 @@ export const insertEnded = defineWrite<EndedRow>({
     output: "jsonb",
     error: "jsonb",
     last_seq: "int4",
+    signed: "bool",
   },
   text: `/* engine.insertEnded */ insert into run (tenant_id, id, flow_name, flow_version, flow_hash, status, principal_id, params,
-      trigger, labels, priority, start_key, start_digest, lease_epoch, started_at, deadline_at, ended_at, output, error, last_seq)
+      trigger, labels, priority, start_key, start_digest, lease_epoch, started_at, deadline_at, ended_at, output, error, last_seq, signed)
     select b.tenant_id, b.id, b.flow_name, b.flow_version, b.flow_hash, b.status, b.principal_id, coalesce(b.params, '{}'::jsonb),
       b.trigger, b.labels, b.priority, b.start_key, b.start_digest, b.lease_epoch, now(),
-      now() + make_interval(secs => b.timeout_ms / 1000), now(), b.output, b.error, b.last_seq
+      now() + make_interval(secs => b.timeout_ms / 1000), now(), b.output, b.error, b.last_seq, coalesce(b.signed, false)
     from batch b where
       (select 1 from run q where q.tenant_id = b.tenant_id and q.status = 'queued' and not q.blocked and q.flow_max is null limit 1) is null
       and (select s.max_running from run_share s where s.tenant_id = b.tenant_id) is null

@@ -19,6 +19,7 @@ export {
 export { didYouMean } from "./near-names.ts";
 export type { CheckedParams } from "./param-values.ts";
 export { type ProblemCode, problemCodes, renderCodes } from "./problem-codes.ts";
+export { signPublication } from "./publication.ts";
 export {
   createFlows,
   type FlowPage,

@@ -1,5 +1,5 @@
 /** Orders on whole runs: end, hold back, let go on. */
-import { endAborted, endOf, pauseRun, resumeRun, writeEntries } from "#orchestrate/engine";
+import { addRunEnd, endAborted, endOf, pauseRun, resumeRun, writeEntries } from "#orchestrate/engine";
 import type { Caller } from "#platform/access";
 import type { Ordered } from "./commands.ts";
 import { decideAbort, decidePause, decideResume } from "./decisions.ts";
@@ -15,7 +15,9 @@ export async function abortRun(deps: RunsDeps, caller: Caller, id: string, by: O
     decideAbort({ run });
     const end = { step: "", event: "aborted", operator } as const;
     const lastSeq = (await writeEntries(tx, run, [...failureOf(run), end])) - 1;
-    await endAborted(tx, run, lastSeq, { code: "RUN_ABORTED", message });
+    const error = { code: "RUN_ABORTED", message };
+    await endAborted(tx, run, lastSeq, error);
+    if (run.signed) await addRunEnd(deps.receipts, into, run, { status: "aborted", error }, requester, tx);
     await deps.actions.cancelOf(tx, run.tenantId, id, requester);
     into.merge(await endOf(deps, tx, run.tenantId, id, run.principalId));
     tx.onCommit(() => deps.onAborted(run.flowName));

@@ -46,6 +46,7 @@ const run = (status: RunStatus, more: Partial<TakenRun> = {}): TakenRun => ({
   pausedAt: null,
   parentRunId: null,
   concurrencyKey: null,
+  signed: false,
   error: null,
   endedAt: null,
   ...more,

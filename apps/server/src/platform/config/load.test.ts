@@ -47,6 +47,7 @@ describe("loadConfig", () => {
       egressHosts: [],
       allowedTools: [],
       policyReplayRequired: false,
+      signedRuns: "governed",
       warnings: [],
     });
   });

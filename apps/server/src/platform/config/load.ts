@@ -91,6 +91,8 @@ export interface Config {
   readonly allowedTools: readonly { readonly tenantId: string | null; readonly pattern: string }[];
   /** Whether drafts need a replay before they are published, where a tenant has not said. */
   readonly policyReplayRequired: boolean;
+  /** Runs whose start and end have receipts, where their flow does not say. */
+  readonly signedRuns: "all" | "governed" | "none";
   readonly logOrigin: string;
   readonly alerting: {
     readonly siemTargets: Secret<readonly Readonly<Record<string, unknown>>[]>;
@@ -342,6 +344,7 @@ function assemble(v: Values, warnings: readonly string[]): Config {
     breaker: { failures: v.OARS_BREAKER_FAILURES, openMs: v.OARS_BREAKER_OPEN_MS },
     allowedTools: v.OARS_ALLOWED_TOOLS,
     policyReplayRequired: v.OARS_POLICY_REPLAY_REQUIRED,
+    signedRuns: v.OARS_RUN_RECEIPTS,
     logOrigin: v.OARS_LOG_ORIGIN ?? new URL(publicUrl).host.replace(/:0$/, ""), // a free port is another each time
     keyRotateDays: v.OARS_KEY_ROTATE_AFTER,
     signer: {

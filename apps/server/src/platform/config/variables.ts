@@ -353,6 +353,11 @@ export const variables = {
         "The name under which receipt logs are signed. Verifiers pin it: choose it once and never change it.",
     },
   ),
+  OARS_RUN_RECEIPTS: always(read.oneOf("all", "governed", "none"), "governed", {
+    group: "Log",
+    description:
+      "Runs whose start and end are signed, where their flow does not say (`receipts: { runs: true }`): all of them, those of flows with a step that proposes actions, or none. A receipt costs a signature; decisions and outcomes of actions are signed in any case.",
+  }),
   OARS_KEY_ROTATE_AFTER: always(read.keeping, "90d", {
     group: "Log",
     description:

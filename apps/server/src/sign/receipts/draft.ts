@@ -35,6 +35,7 @@ export interface ReceiptDraft {
   readonly receiptId?: string;
   readonly runId?: string | null;
   readonly step?: string | null;
+  /** The flow that the run follows; without a run the flow that the receipt is about. */
   readonly flow?: { readonly name: string; readonly version: string; readonly hash: string };
   readonly action?: ReceiptAction;
   readonly principal?: DraftPrincipal;
@@ -79,6 +80,7 @@ export function toBody(draft: ReceiptDraft, envelope: Envelope): ReceiptBody {
     log: envelope.log,
     ts: envelope.at.toISOString(),
     ...(draft.runId ? { run: toRun(draft.runId, draft) } : {}),
+    ...(draft.flow && !draft.runId ? { flow: draft.flow } : {}),
     ...(draft.action ? { action: { ...draft.action, id: shown("action", draft.action.id) } } : {}),
     ...(draft.principal ? { principal: toPrincipal(draft.principal) } : {}),
     ...(draft.decision ? { decision: draft.decision } : {}),
