@@ -97,13 +97,13 @@ describe.each(drivers)("an order on %s", (driver) => {
     }
   };
 
-  it("goes to the best warehouse and leaves a decision and an outcome receipt that a stranger can check", async () => {
+  it("goes to the best warehouse and leaves receipts of the run, the decision and the outcome that a stranger can check", async () => {
     const { runId } = await post("01-small.xml");
     const run = await until(runId, "completed", "failed");
     expect(run).toMatchObject({ status: "completed", output: { warehouse: "WH-SF-001" } });
     expect(wms.received).toHaveLength(1);
     const bundle = await app.log.exportRun(app.admin.tenantId, runId);
-    expect(bundle.items.length).toBe(2);
+    expect(bundle.items.length).toBe(4);
   });
 
   it("is one run, however often the same delivery comes", async () => {

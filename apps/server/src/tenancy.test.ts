@@ -383,7 +383,11 @@ describe.each(drivers)("tenants on %s", (driver) => {
       expect(await app.actions.list(b, page)).toEqual([]);
       expect(await app.approvals.list(b, page)).toEqual([]);
       const receipts = await app.receipts.list(b.tenantId, {}, page);
-      expect(receipts.items.map((r) => r.type)).toEqual(["policy.published", "tool.definition_changed"]);
+      expect(receipts.items.map((r) => r.type)).toEqual([
+        "flow.published",
+        "policy.published",
+        "tool.definition_changed",
+      ]);
       expect((await app.access.listPrincipals(b, page)).items.map((p) => p.id)).toEqual([b.principalId]);
       expect((await app.connectors.list(b)).map((c) => c.tenantId)).toEqual([b.tenantId]);
       expect((await app.triggers.list(b)).map((w) => w.tenantId)).toEqual([b.tenantId]);
