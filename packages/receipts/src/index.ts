@@ -209,3 +209,4 @@ export {
 } from "./trust.ts";
 export { createVerifier, type Verifier, type VerifyOptions, verifyReceipt } from "./verify.ts";
 export type { EarlierCheckpoint } from "./verify-log.ts";
+export { type Bytes, readZip, type Unpack, webUnpack } from "./zip.ts";
