@@ -1,7 +1,7 @@
 /** Tools of an MCP server as governed actions, from the proposal to the receipts. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { legacyPeer, type McpPeer, modernPeer } from "./act/connectors-web/testing-mcp.ts";
 import { startTestApi, type TestApi } from "./testing/api.ts";
+import { legacyPeer, type McpPeer, modernPeer } from "./testing/mcp-peers.ts";
 
 const policy = `
 @id("tools") permit (principal, action, resource);

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Connector, OperationOutcome } from "#act/connector-kit";
+import { mcpPeers } from "#testing";
 import { eventsOf } from "./json-rpc.ts";
 import { createMcpConnector } from "./mcp-connector.ts";
 import { createMcpSessions } from "./mcp-session.ts";
 import { echo, localDialer, peer } from "./testing-connection.ts";
-import { legacyPeer, modernPeer } from "./testing-mcp.ts";
 import { contextOf, testOf } from "./testing-site.ts";
+
+const { legacyPeer, modernPeer } = await mcpPeers();
 
 /** One connection that is used several times. */
 function connectionTo(url: string, config: object = {}, connector: Connector = createMcpConnector()) {

@@ -1,11 +1,11 @@
-/** For tests: MCP servers of both eras, as their own SDKs make them, on loopback. */
+/** MCP servers of both kinds, as their SDKs make them, on loopback. */
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { McpServer as LegacyServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { peer } from "./testing-connection.ts";
 
 /** One request as it reached the server. */
 export interface Heard {
@@ -32,6 +32,23 @@ const broken = async () => ({
   isError: true,
   content: [{ type: "text" as const, text: "the till is closed" }],
 });
+
+/** Listens on loopback; a handler that throws ends its connection. */
+async function serve(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>) {
+  const server = createServer((request, response) => {
+    handle(request, response).catch(() => request.socket.destroy());
+  });
+  await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+  const { port } = server.address() as AddressInfo; // a listening TCP server has a port
+  return {
+    url: `http://127.0.0.1:${port}/mcp`,
+    close: () =>
+      new Promise<void>((done) => {
+        server.close(() => done());
+        server.closeAllConnections();
+      }),
+  };
+}
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
@@ -64,7 +81,7 @@ export async function modernPeer(responseMode: "auto" | "sse" = "auto"): Promise
     },
     { legacy: "reject", responseMode },
   );
-  const served = await peer(async (request, response) => {
+  const served = await serve(async (request, response) => {
     const body = await bodyOf(request);
     note(heard, request, body);
     const headers = new Headers(Object.entries(request.headers) as [string, string][]); // no header repeats here
@@ -75,11 +92,11 @@ export async function modernPeer(responseMode: "auto" | "sse" = "auto"): Promise
     response.end(Buffer.from(await answer.arrayBuffer()));
   });
   return {
-    url: `${served.origin}/mcp`,
+    url: served.url,
     heard,
     refunds: () => refunds,
     forget: () => {},
-    [Symbol.asyncDispose]: () => served[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => served.close(),
   };
 }
 
@@ -107,7 +124,7 @@ export async function legacyPeer(): Promise<McpPeer> {
     await server.connect(transport as Parameters<LegacyServer["connect"]>[0]); // its getters are optional in one type only
     return transport;
   };
-  const served = await peer(async (request: IncomingMessage, response: ServerResponse) => {
+  const served = await serve(async (request: IncomingMessage, response: ServerResponse) => {
     const text = await bodyOf(request);
     note(heard, request, text);
     const id = request.headers["mcp-session-id"];
@@ -120,13 +137,13 @@ export async function legacyPeer(): Promise<McpPeer> {
     await transport.handleRequest(request, response, JSON.parse(text));
   });
   return {
-    url: `${served.origin}/mcp`,
+    url: served.url,
     heard,
     refunds: () => refunds,
     forget: () => sessions.clear(),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...sessions.values()].map((one) => one.close()));
-      await served[Symbol.asyncDispose]();
+      await served.close();
     },
   };
 }
