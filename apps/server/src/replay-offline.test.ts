@@ -1,9 +1,12 @@
 /** Decisions of a real server, exported and made again by the offline verifier in a process of its own. */
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as cedarEngine from "@cedar-policy/cedar-wasm/nodejs";
+import { type CedarPort, parseReplay, replay, type TrustDocument, verifyReceipt } from "@oars/receipts";
+import { createNodeCrypto } from "@oars/receipts/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatId } from "#platform/kernel";
 import { startTestApi, type TestApi } from "./testing/api.ts";
@@ -105,6 +108,13 @@ describe("a replay", () => {
     });
   };
 
+  /** The same without a process of its own. */
+  const here = async (content: { readonly receipt: string }) => {
+    const trust = JSON.parse(await readFile(path("keys.json"), "utf8")) as TrustDocument; // the server's answer
+    const report = await verifyReceipt(content.receipt, [trust], createNodeCrypto());
+    return replay(parseReplay(JSON.stringify(content)), report, cedarEngine as unknown as CedarPort); // what is used of it
+  };
+
   it("agrees with an allowance by a grant, with a denial, and with both links of a chain", async () => {
     const [allowed] = await decisionsOf((await pay(1)).id);
     await agrees(allowed, "allow", [expect.stringMatching(/^may@gnt_/)]);
@@ -118,15 +128,16 @@ describe("a replay", () => {
     });
     const { key } = await ok("POST", "/v1/principals/:id/keys", { name: "k" }, { id: agent.id });
     const [narrower] = await decisionsOf((await pay(2, key)).id);
-    await agrees(narrower, "deny", []);
-    expect((await exported(narrower ?? "")).entities).toHaveLength(3);
+    const chain = await exported(narrower ?? "");
+    expect(chain.entities).toHaveLength(3);
+    expect(await here(chain)).toMatchObject({ exitCode: 0, replayed: { effect: "deny", reasons: [] } });
+    expect((await here({ ...chain, entities: chain.entities.slice(0, 2) })).exitCode).toBe(1);
   });
 
   it("agrees with what was held before the votes and allowed after them, with the policy of that day", async () => {
     const held = await pay(500);
     expect(held.state).toBe("pending_approval");
     const [before] = await decisionsOf(held.id);
-    await agrees(before, "require_approval", ["held"]);
     const { id } = await ok("POST", "/v1/policies", {
       cedar: `@id("none") forbid (principal, action, resource);`,
     });
@@ -142,7 +153,10 @@ describe("a replay", () => {
     const [again, after] = await decisionsOf(held.id);
     expect(again).toBe(before);
     await agrees(before, "require_approval", ["held"]);
-    await agrees(after, "allow", [expect.stringMatching(/^may@gnt_/)]);
+    expect(await here(await exported(after ?? ""))).toMatchObject({
+      exitCode: 0,
+      replayed: { effect: "allow" },
+    });
     expect((await exported(after ?? "")).context.approvals).toMatchObject({ count: 2 });
     await ok("POST", "/v1/policies/:id/publish", {}, { id: first });
   });
@@ -157,7 +171,10 @@ describe("a replay", () => {
     });
     const [before, after] = await decisionsOf(odd.id);
     await agrees(before, "quarantine", ["odd"]);
-    await agrees(after, "allow", [expect.stringMatching(/^may@gnt_/)]);
+    const release = await exported(after ?? "");
+    expect(await here(release)).toMatchObject({ exitCode: 0, replayed: { effect: "allow" } });
+    const unreleased = { ...release, policy: { ...release.policy, released: false } };
+    expect(await here(unreleased)).toMatchObject({ exitCode: 1, replayed: { effect: "quarantine" } });
   });
 
   it("proves that a policy text, a value of the context or a guard is not what decided", async () => {
@@ -172,8 +189,12 @@ describe("a replay", () => {
     expect(value.exit, value.out).toBe(1);
     expect(JSON.parse(value.out).replay.checks.context.status).toBe("failed");
     const guards = { ...policy.guards, "guard-unknown-tool": `permit (principal, action, resource);` };
-    expect((await rerun({ ...file, policy: { ...policy, guards } })).exit).toBe(2);
-    expect((await rerun({ ...file, context: undefined })).exit).toBe(2);
+    expect(await here({ ...file, policy: { ...policy, guards } })).toMatchObject({ exitCode: 2 });
+    for (const name of ["policy", "entities", "context"])
+      expect(await here({ ...file, [name]: undefined }), name).toMatchObject({ exitCode: 2 });
+    const granted = await exported((await decisionsOf((await pay(4)).id))[0] ?? "");
+    const without = { ...granted, policy: { ...granted.policy, grants: [] } };
+    expect(await here(without)).toMatchObject({ exitCode: 1, replayed: { effect: "deny", reasons: [] } });
   });
 
   it("cannot decide without Cedar, and says what to install", async () => {

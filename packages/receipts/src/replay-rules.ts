@@ -51,7 +51,7 @@ export interface CedarPolicies {
 interface Scope {
   readonly op: string;
   readonly slot?: string;
-  readonly in?: { readonly slot?: string };
+  readonly in?: { readonly slot: string } | { readonly entity: unknown };
 }
 
 export interface CedarPolicyJson {
@@ -123,7 +123,7 @@ const fits = (json: CedarPolicyJson, grant: ReplayGrant): boolean =>
   (["principal", "resource"] as const).every((name) => {
     const { op, slot, in: within } = json[name];
     const entity = grant[name];
-    if (slot === undefined && within?.slot === undefined) return entity === null;
+    if (slot === undefined && !(within && "slot" in within)) return entity === null;
     return entity !== null && (op !== "==" || leaves.includes(entity.type));
   });
 

@@ -11,6 +11,7 @@ export interface SignedDecision {
   readonly actionId: string | null;
   readonly effect?: string | undefined;
   readonly mode?: string | undefined;
+  readonly policy?: { readonly bundle?: string; readonly schema?: string } | undefined;
   readonly entities?: string | undefined;
   readonly context?: string | undefined;
 }
@@ -44,12 +45,16 @@ export async function discloseDecision(
     if (once.effect !== signed.effect) continue;
     const disclosed = await disclosedOf(deps, tenantId, once);
     if (disclosed === undefined) continue;
-    if (digestOf(disclosed.context) !== signed.context || digestOf(disclosed.entities) !== signed.entities)
-      continue;
-    return disclosed;
+    if (isWhatWasSigned(disclosed, signed)) return disclosed;
   }
   throw notReplayable("nothing that was kept gives the digests that were signed, or no policy decided");
 }
+
+const isWhatWasSigned = (disclosed: Disclosed, { policy, entities, context }: SignedDecision): boolean =>
+  digestOf(disclosed.context) === context &&
+  digestOf(disclosed.entities) === entities &&
+  digestOf(disclosed.source) === policy?.bundle &&
+  digestOf(disclosed.schema) === policy?.schema;
 
 async function disclosedOf(
   { policy }: DisclosureDeps,
