@@ -164,6 +164,16 @@ export {
   verifyPack,
 } from "./pack-verify.ts";
 export { rangeNodes, rangeRoot } from "./range-proof.ts";
+export { type ReplayChecks, type ReplayReport, replay, replayCheckNames } from "./replay.ts";
+export {
+  parseReplay,
+  type ReplayEntity,
+  type ReplayFile,
+  type ReplayGrant,
+  type ReplayPolicy,
+  replayFormat,
+} from "./replay-file.ts";
+export type { CedarPort } from "./replay-rules.ts";
 export {
   type Check,
   type CheckName,
