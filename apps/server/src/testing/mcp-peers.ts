@@ -77,6 +77,14 @@ export async function modernPeer(responseMode: "auto" | "sse" = "auto"): Promise
         },
       );
       server.registerTool("breaks", { description: "Always fails" }, broken);
+      const shop = z.string().meta({ "x-mcp-header": "Shop" });
+      server.registerTool(
+        "count",
+        { description: "Counts", inputSchema: z.object({ shop }) },
+        async (given) => ({
+          content: [{ type: "text" as const, text: `counted ${given.shop}` }],
+        }),
+      );
       return server;
     },
     { legacy: "reject", responseMode },

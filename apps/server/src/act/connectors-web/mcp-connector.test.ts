@@ -3,6 +3,7 @@ import type { Connector, OperationOutcome } from "#act/connector-kit";
 import { mcpPeers } from "#testing";
 import { eventsOf } from "./json-rpc.ts";
 import { createMcpConnector } from "./mcp-connector.ts";
+import { paramHeaders } from "./mcp-params.ts";
 import { createMcpSessions } from "./mcp-session.ts";
 import { echo, localDialer, peer } from "./testing-connection.ts";
 import { contextOf, testOf } from "./testing-site.ts";
@@ -92,7 +93,9 @@ describe("an MCP server of revision 2026-07-28", () => {
     await using remote = connectionTo(server.url);
     expect(await remote.act("list_tools")).toMatchObject({
       status: "completed",
-      output: { tools: [{ name: "refund", inputSchema: { type: "object" } }, { name: "breaks" }] },
+      output: {
+        tools: [{ name: "refund", inputSchema: { type: "object" } }, { name: "breaks" }, { name: "count" }],
+      },
     });
     expect(await remote.act("call_tool", { tool: "breaks" })).toMatchObject({
       status: "failed",
@@ -100,6 +103,38 @@ describe("an MCP server of revision 2026-07-28", () => {
       error: { code: "MCP_TOOL_ERROR", details: { content: [{ text: "the till is closed" }] } },
     });
     expect(await remote.act("call_tool", { tool: "none" })).toMatchObject({ status: "failed" });
+  });
+});
+
+describe("an argument that a tool wants in a header", () => {
+  it.each(["Lyon", "Köln", " x ", "=?base64?eA==?="])("is repeated there: %j", async (shop) => {
+    await using server = await modernPeer();
+    await using remote = connectionTo(server.url);
+    expect(await remote.act("call_tool", { tool: "count", arguments: { shop } })).toMatchObject({
+      status: "completed",
+      output: { content: [{ text: `counted ${shop}` }] },
+    });
+    expect(server.heard.map((one) => one.method)).toEqual([
+      "server/discover",
+      "tools/call",
+      "tools/list",
+      "tools/call",
+    ]);
+  });
+
+  it("reaches no other header, and no value that JSON cannot give exactly", () => {
+    const property = (header: unknown) => ({ type: "string", "x-mcp-header": header });
+    const schema = {
+      properties: {
+        a: property("Authorization"),
+        b: property("x\r\ny"),
+        c: property(7),
+        d: { type: "object", properties: { e: property("Deep"), f: property("Gone") } },
+        g: property("Big"),
+      },
+    };
+    const given = { a: "v", b: "v", c: "v", d: { e: true }, g: 2 ** 60 };
+    expect(paramHeaders(schema, given)).toEqual({ "mcp-param-authorization": "v", "mcp-param-deep": "true" });
   });
 });
 

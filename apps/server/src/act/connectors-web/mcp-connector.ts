@@ -11,7 +11,8 @@ import {
 } from "#act/connector-kit";
 import type { Json } from "#platform/kernel";
 import { type RpcReply, shown } from "./json-rpc.ts";
-import { createMcpSessions, type McpSessions, refused } from "./mcp-session.ts";
+import { paramHeaders } from "./mcp-params.ts";
+import { createMcpSessions, headerMismatch, type McpSessions, refused } from "./mcp-session.ts";
 import { completed, fieldAt, textAt } from "./web-call.ts";
 import { siteFields, siteOf } from "./web-site.ts";
 
@@ -98,6 +99,19 @@ function outcomeOfCall(context: CallContext<Settings>, tool: string, reply: RpcR
   });
 }
 
+/** What the server's list says of the tool's arguments in headers; nothing when the list cannot be had. */
+async function wantedHeaders(
+  sessions: McpSessions,
+  context: CallContext<Settings>,
+  tool: string,
+  given: Json,
+): Promise<Record<string, string>> {
+  const listed = await listTools(sessions, context);
+  const tools = listed.status === "completed" ? fieldAt(listed.output, "tools") : [];
+  const found = Array.isArray(tools) ? tools.find((one) => fieldAt(one, "name") === tool) : undefined;
+  return paramHeaders(fieldAt(found, "inputSchema"), given);
+}
+
 const listOperation = (sessions: McpSessions) =>
   defineOperation<Settings, z.output<typeof listInput>>({
     name: "mcp.list_tools",
@@ -131,8 +145,13 @@ const callOperation = (sessions: McpSessions) =>
     async execute(context, { tool, arguments: given }) {
       const read = context.connection.settings.reads.includes(tool);
       const params = { name: tool, arguments: given };
-      const reply = await sessions.ask(context, { method: "tools/call", params, name: tool, read });
-      return outcomeOfCall(context, tool, reply);
+      const request = { method: "tools/call", params, name: tool, read };
+      const reply = await sessions.ask(context, request);
+      if (reply.kind !== "error" || reply.error.code !== headerMismatch)
+        return outcomeOfCall(context, tool, reply);
+      const headers = await wantedHeaders(sessions, context, tool, given);
+      if (Object.keys(headers).length === 0) return refused(context, reply.error);
+      return outcomeOfCall(context, tool, await sessions.ask(context, { ...request, headers }));
     },
     emulate: (_connection, { tool, arguments: given }) => ({
       content: [{ type: "text", text: `${tool} was not called` }],

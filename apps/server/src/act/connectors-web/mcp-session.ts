@@ -31,6 +31,8 @@ export interface McpRequest {
   /** What the request is about: the tool. */
   readonly name?: string;
   readonly read: boolean;
+  /** Those that the tool's schema asks for. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 type Settings = RpcSite;
@@ -71,7 +73,7 @@ export function createMcpSessions(now: () => number = () => performance.now()): 
       if ("outcome" in first) return { kind: "ended", outcome: first.outcome };
       const reply = await send(context(), first.verdict, request);
       const status = statusOf(reply);
-      if (status !== undefined && status >= 400) verdicts.delete(key);
+      if (status !== undefined && status >= 400 && !isModernRefusal(reply)) verdicts.delete(key);
       if (status !== 404 || first.verdict.session === undefined) return reply;
       const again = await probe(context());
       if ("outcome" in again) return { kind: "ended", outcome: again.outcome };
@@ -123,9 +125,13 @@ async function discover(context: CallContext<Settings>, until: number): Promise<
   return { outcome: reply.outcome };
 }
 
+/** The server compared headers with the body before it ran anything, and they differ or one is missing. */
+export const headerMismatch = -32_020;
 const unsupportedVersion = -32_022;
 /** Codes that only servers of the stateless revision give. */
-const modernErrors = new Set([-32_020, -32_021, unsupportedVersion]);
+const modernErrors = new Set([headerMismatch, -32_021, unsupportedVersion]);
+const isModernRefusal = (reply: RpcReply): boolean =>
+  reply.kind === "error" && reply.error.code !== unsupportedVersion && modernErrors.has(reply.error.code);
 const olderStatuses = new Set([400, 404, 405, 406]);
 const overlaps = (versions: unknown): boolean =>
   Array.isArray(versions) && legacyRevisions.some((one) => versions.includes(one));
@@ -188,6 +194,7 @@ function send(context: CallContext<Settings>, verdict: Verdict, request: McpRequ
     "mcp-protocol-version": modernRevision,
     "mcp-method": method,
     ...(name === undefined || !isHeaderValue(name) ? {} : { "mcp-name": name }),
+    ...request.headers,
   };
   return callRpc(context, site, { method, params: { ...params, _meta: meta }, headers, read });
 }
