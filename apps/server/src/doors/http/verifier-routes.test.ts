@@ -19,7 +19,7 @@ describe("GET /verify", () => {
     expect(policy).toEqual(
       expect.arrayContaining(["default-src 'none'", "connect-src 'none'", "frame-ancestors 'none'"]),
     );
-    const script = /<script>([^]*)<\/script>/.exec(res.body)?.[1] ?? "";
+    const script = /<script>([\s\S]*)<\/script>/.exec(res.body)?.[1] ?? "";
     const digest = createHash("sha256").update(script).digest("base64");
     expect(script.length).toBeGreaterThan(10_000);
     expect(policy).toContain(`script-src 'sha256-${digest}'`);
