@@ -31,6 +31,11 @@ const parts: readonly Part[] = [
     command: bin("biome"),
     args: ["ci", ".", `--colors=${plain ? "off" : "force"}`],
   },
+  {
+    name: "types of the verifier's page",
+    command: bin("tsc"),
+    args: ["-p", "packages/receipts/page"],
+  },
   { name: "rooms", command: bin("vitest"), args: ["run", "--reporter=dot", "apps/server/src/rooms.test.ts"] },
   {
     name: "generated documents",

@@ -10,6 +10,7 @@ import { join } from "node:path";
 const needed = [
   { file: "/usr/sbin/mariadbd", packages: ["mariadb-server-core", "mariadb-client-core"] },
   { file: "/usr/bin/my_print_defaults", packages: ["mariadb-client-core"] },
+  { file: "/usr/bin/chromium", packages: ["chromium"] },
 ] as const;
 
 const root = join(import.meta.dirname, "..");

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
@@ -27,6 +27,7 @@ declare module "vitest" {
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(join(tmpdir(), "oars-test-"));
+  await chmod(dir, 0o711); // servers that tests start as another user go through it to their own folders
   const temporary = join(dir, "tmp");
   await mkdir(temporary);
   const migrations = await readMigrations(migrationsDir);

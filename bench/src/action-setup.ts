@@ -9,12 +9,12 @@ export interface Setup {
 export const connection = "wms0";
 const tools = 25;
 
-/** 100 policies, of which four can fit any one tool: the shape of a bundle that has grown over years. */
+/** 100 policies, of which four fit any one tool: a bundle that has grown over years. Agent and owner are both asked about. */
 function hundredPolicies(): string {
   return Array.from({ length: tools }, (_, index) => {
     const resource = `resource == Oars::Tool::"wms${index}/http.request"`;
     return `
-@id("write-${index}") permit (principal in Oars::Role::"agent", action == Oars::Action::"write", ${resource})
+@id("write-${index}") permit (principal, action == Oars::Action::"write", ${resource})
   when { context.risk < 90 };
 @id("health-${index}") forbid (principal, action, ${resource})
   when { context.dataTypes.contains("health") && context.env == "production" };

@@ -42,7 +42,7 @@ const targets = (
       operation: "http.request",
       input: { path: "/shipments", body },
     })),
-    status: 202,
+    status: 200,
     holds: '"state":"completed"',
   },
 });

@@ -1,4 +1,5 @@
 /** How packs come to be: makers that die, months, permissions, hostile archives, the OSCAL document. */
+import { createWebCrypto, readZip, verifyPack, webUnpack } from "@oars/receipts";
 import { openZip } from "@oars/receipts/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sql } from "#platform/db";
@@ -112,6 +113,24 @@ describe("an evidence pack on PostgreSQL", () => {
     await expect(app.evidence.packs.create(auditor, { frameworks: ["sox"], ...all })).rejects.toMatchObject({
       code: "EVIDENCE_FRAMEWORK_UNKNOWN",
     });
+  });
+
+  it("is verified with what browsers have, as the page /verify does it", async () => {
+    const { app, admin } = stage;
+    const { id } = await app.evidence.packs.create(admin, { frameworks: ["soc2"], ...all });
+    await ready(id);
+    const bytes = await bytesOf(id);
+    const trust = [await app.receipts.trust(admin.tenantId)];
+    const verdictOf = async (content: Buffer) => {
+      const readAt = async (at: number, length: number) => content.subarray(at, at + length);
+      const zip = await readZip({ size: content.length, readAt }, webUnpack);
+      return (await verifyPack(zip, trust, createWebCrypto())).verdict;
+    };
+    expect(await verdictOf(bytes)).toBe("verified");
+    const changed = Buffer.from(bytes);
+    const at = changed.indexOf("receipts/") + 60; // inside of the first file of receipts
+    changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+    expect(await verdictOf(changed)).toBe("tampered");
   });
 
   it("that is no archive is refused, and one of another tenant cannot be decided", async () => {

@@ -208,13 +208,13 @@ describe.each(drivers)("signing keys on %s", (driver) => {
     expect((await checkOf(await here.receipts.trust(tenantId), later)).verdict).toBe("verified");
   });
 
-  it("[K5] the application can neither delete a key nor change what it is", async () => {
+  it("[K5] the application can neither delete a key nor change whose it is", async () => {
     const tenantId = newId();
     await here.add(tenantId);
     const attempts = [
       sql`delete from signing_key where tenant_id = ${tenantId}`,
       sql`update signing_key set public_x = 'x' where tenant_id = ${tenantId}`,
-      sql`update signing_key set private_sealed = '\\x00' where tenant_id = ${tenantId}`,
+      sql`update signing_key set kid = 'x' where tenant_id = ${tenantId}`,
     ];
     for (const attempt of attempts) {
       await expect(opened.database.tx(tenantId, (tx) => tx.query(attempt))).rejects.toThrow(

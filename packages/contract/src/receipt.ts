@@ -61,12 +61,22 @@ export const receipt = z
   })
   .meta({ id: "Receipt" });
 
-export const receiptFormats = ["json", "jws", "sd-jwt", "tlog-proof", "dsse", "cose", "cloudevents"] as const;
+export const receiptFormats = [
+  "json",
+  "jws",
+  "sd-jwt",
+  "tlog-proof",
+  "dsse",
+  "cose",
+  "cloudevents",
+  "replay",
+] as const;
 export type ReceiptFormat = (typeof receiptFormats)[number];
 
 export const receiptQuery = z.strictObject({
   format: z.enum(receiptFormats).optional().meta({
-    description: "Else `Accept` decides. Signed in DSSE and COSE by the tenant's active keys.",
+    description:
+      "Else `Accept` decides. Signed in DSSE and COSE by the tenant's active keys. `replay` is a ReceiptReplay and needs receipts:disclose.",
   }),
   disclose: z.enum(["true", "false"]).optional().meta({
     description: "With the sensitive members, in json, sd-jwt and tlog-proof. Needs receipts:disclose.",
@@ -87,6 +97,38 @@ export const receiptWithProof = receipt
     disclosed: z.record(z.string(), json).optional().meta({ description: "With `disclose=true`." }),
   })
   .meta({ id: "ReceiptWithProof" });
+
+const entityRef = z.object({ type: z.string(), id: z.string() });
+
+/** A signed decision with all that its policy was asked, so that anybody with Cedar can make it again. */
+export const receiptReplay = z
+  .object({
+    format: z.literal("oars-policy-replay@1"),
+    receiptId,
+    receipt: z.string().meta({ description: "tlog-proof, or SD-JWT while it is not in the log." }),
+    policy: z.object({
+      source: z
+        .record(z.string(), json)
+        .meta({ description: "The bundle; `decision.policy.bundle` is its digest." }),
+      schema: z.string().meta({ description: "Cedar; `decision.policy.schema` is its digest." }),
+      guards: z.record(z.string(), z.string()).meta({ description: "Policies beside every bundle." }),
+      grants: z.array(
+        z.object({
+          id: z.string(),
+          template: z.string(),
+          principal: entityRef.nullable(),
+          resource: entityRef.nullable(),
+        }),
+      ),
+      released: z.boolean().meta({ description: "From quarantine: policies that quarantine did not count." }),
+    }),
+    entities: z
+      .array(z.object({ uid: entityRef, attrs: z.record(z.string(), json), parents: z.array(entityRef) }))
+      .meta({ description: "Who acts, the tool, and the person behind." }),
+    context: z.record(z.string(), json).meta({ description: "The approvals so far are among it." }),
+  })
+  .meta({ id: "ReceiptReplay" });
+export type ReceiptReplay = z.output<typeof receiptReplay>;
 
 /** Every receipt of a run, each with its proof against one checkpoint: with the trust keys, verifiable offline. */
 export const receiptBundle = z

@@ -3,13 +3,19 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { openZip } from "./cli-zip.ts";
 import { FormatError } from "./format-error.ts";
+import { type Bytes, readZip, webUnpack } from "./zip.ts";
 
-const open = (bytes: Uint8Array) =>
-  openZip({ size: bytes.length, readAt: async (at, length) => bytes.subarray(at, at + length) });
+const readers = [
+  { by: "zlib", read: openZip },
+  { by: "the primitives of browsers", read: (bytes: Bytes) => readZip(bytes, webUnpack) },
+];
 
 /** One file `a`, packed, with `claims` in place of what is true of it. */
-function zipOf(content: Buffer, claims: { size?: number; method?: number; crc?: number } = {}): Buffer {
-  const packed = deflateRawSync(content);
+function zipOf(
+  content: Buffer,
+  claims: { size?: number; method?: number; crc?: number; after?: string } = {},
+): Buffer {
+  const packed = Buffer.concat([deflateRawSync(content), Buffer.from(claims.after ?? "")]);
   const fields = Buffer.alloc(26);
   fields.writeUInt16LE(claims.method ?? 8, 4);
   fields.writeUInt32LE(claims.crc ?? 0, 10);
@@ -33,7 +39,10 @@ function zipOf(content: Buffer, claims: { size?: number; method?: number; crc?: 
 
 const crcOfX = 0x8cdc1683; // of "x", by the polynomial of the format
 
-describe("an archive", () => {
+describe.each(readers)("an archive read by $by", ({ read }) => {
+  const open = (bytes: Uint8Array) =>
+    read({ size: bytes.length, readAt: async (at, length) => bytes.subarray(at, at + length) });
+
   it("gives back what was put in", async () => {
     const zip = await open(zipOf(Buffer.from("x"), { crc: crcOfX }));
     expect(zip.names).toEqual(["a"]);
@@ -43,6 +52,7 @@ describe("an archive", () => {
   it.each([
     ["says a file is smaller than it unpacks to", { size: 10 }, /unpacked/],
     ["says a file is larger than any may be", { size: 2 ** 31 }, /too large/],
+    ["goes on after the end of a file", { after: "more" }, /unpacked/],
     ["packs in a way that is not known", { method: 12 }, /not known/],
     ["has another checksum", { crc: 7 }, /damaged/],
   ])("that %s is refused", async (_, claims, message) => {

@@ -62,6 +62,15 @@ describe("oars-verify", () => {
     expect((await run("--what")).exit).toBe(2);
   });
 
+  it("answers 2 for a replay that is none, and takes one replay at a time", async () => {
+    const bundle = join(folder, "run.json");
+    expect(await run("--keys", keys, "--replay", bundle)).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining("the file is not a replay"),
+    });
+    expect((await run("--keys", keys, "--replay", bundle, bundle)).exit).toBe(2);
+  });
+
   it("prints the full reports as JSON", async () => {
     const { out } = await run("--json", "--keys", keys, join(folder, "one.tlog-proof"));
     expect(JSON.parse(out)).toMatchObject({

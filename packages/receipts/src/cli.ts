@@ -3,14 +3,18 @@ import { parseArgs } from "node:util";
 import { findEvidence, readTrustFiles, reasonOf } from "./cli-files.ts";
 import { toJson, toText, type Verified } from "./cli-output.ts";
 import { isPackName, packText, verifyPackFiles } from "./cli-pack.ts";
+import { replayFile, replayText } from "./cli-replay.ts";
 import { createNodeCrypto } from "./node.ts";
 import { worstExit } from "./report.ts";
 import { createVerifier } from "./verify.ts";
 
 const usage = `Usage: oars-verify --keys <keys.json> [--json] <file|folder|-> ...
+       oars-verify --keys <keys.json> [--json] --replay <file|->
 
 Checks receipts without a network: bundles, .tlog-proof files, SD-JWTs and compact JWS, and evidence packs (.zip).
   --keys <file>   trust keys: the answer of GET /v1/trust/tenants/<tenant>/keys (may be repeated)
+  --replay <file> ask Cedar again what a signed decision says, with what was disclosed of it: the answer of
+                  GET /v1/receipts/<id>?format=replay. Needs @cedar-policy/cedar-wasm.
   --json          print the full reports as JSON
   --help          print this text
 
@@ -30,6 +34,7 @@ export async function runCli(args: readonly string[], io: CliOutput): Promise<0 
       allowPositionals: true,
       options: {
         keys: { type: "string", multiple: true, default: [] },
+        replay: { type: "string" },
         json: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
@@ -38,7 +43,12 @@ export async function runCli(args: readonly string[], io: CliOutput): Promise<0 
       io.out(usage);
       return 0;
     }
-    if (positionals.length === 0) {
+    if (values.replay !== undefined && positionals.length === 0) {
+      const run = await replayFile(values.replay, await readTrustFiles(values.keys));
+      io.out(values.json ? `${JSON.stringify(run, null, 2)}\n` : replayText(run));
+      return run.replay.exitCode;
+    }
+    if (positionals.length === 0 || values.replay !== undefined) {
       io.err(usage);
       return 2;
     }

@@ -165,6 +165,16 @@ export {
   verifyPack,
 } from "./pack-verify.ts";
 export { rangeNodes, rangeRoot } from "./range-proof.ts";
+export { type ReplayChecks, type ReplayReport, replay, replayCheckNames } from "./replay.ts";
+export {
+  parseReplay,
+  type ReplayEntity,
+  type ReplayFile,
+  type ReplayGrant,
+  type ReplayPolicy,
+  replayFormat,
+} from "./replay-file.ts";
+export type { CedarPort } from "./replay-rules.ts";
 export {
   type Check,
   type CheckName,
@@ -210,3 +220,4 @@ export {
 } from "./trust.ts";
 export { createVerifier, type Verifier, type VerifyOptions, verifyReceipt } from "./verify.ts";
 export type { EarlierCheckpoint } from "./verify-log.ts";
+export { type Bytes, readZip, type Unpack, webUnpack } from "./zip.ts";

@@ -56,7 +56,7 @@ describe("the exports", () => {
         "approvalWorkflows: list get put versions retire settings setSettings",
         "delegations: create list revoke",
         "factors: list enrol confirm revoke challenge recoveryCodes reset",
-        "receipts: list get export proof exportRun verify",
+        "receipts: list get export replay proof exportRun verify",
         "privacy: holds placeHold releaseHold retention setRetention erasures erasure erase export",
         "trust: keys checkpoint",
         "log: checkpoint status inclusion consistency witness instance checkpointOf",

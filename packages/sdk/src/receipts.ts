@@ -4,6 +4,7 @@ import type {
   ReceiptBundle,
   ReceiptFilter,
   ReceiptFormat,
+  ReceiptReplay,
   ReceiptWithProof,
   TrustDocument,
   Verification,
@@ -49,6 +50,13 @@ export const createReceipts = (transport: Transport) => ({
       method: "GET",
       path: withQuery(path`/v1/receipts/${id}`, { format, disclose: disclose ? "true" : undefined }),
       accept: "*/*",
+      options,
+    }),
+  /** With all that its policy was asked, for `oars-verify --replay`. Needs receipts:disclose. */
+  replay: (id: string, options?: CallOptions): Promise<ReceiptReplay> =>
+    transport.json({
+      method: "GET",
+      path: withQuery(path`/v1/receipts/${id}`, { format: "replay" }),
       options,
     }),
   /** The receipt with its proof of inclusion, as `c2sp.org/tlog-proof@v1` text. Waits for the log. */

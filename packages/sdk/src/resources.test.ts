@@ -225,7 +225,7 @@ describe("every call", () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     const elsewhere =
-      /\/approve\/|^GET \/v1\/oauth\/callback$|\/log\/\{log\}\/|\/witness\/|\/metrics|\/api\/health|\/api\/webhook\/|jwks\.json|swagger|openapi/;
+      /\/approve\/|^GET \/verify$|^GET \/v1\/oauth\/callback$|\/log\/\{log\}\/|\/witness\/|\/metrics|\/api\/health|\/api\/webhook\/|jwks\.json|swagger|openapi/;
     const shape = (text: string) => text.replaceAll(/\{\w+\}/g, "x").replace("versions/x", "versions/1.0.0");
     expect(Object.keys(calls).sort()).toEqual(
       routes

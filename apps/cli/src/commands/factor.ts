@@ -53,7 +53,7 @@ async function enrol(
 ): Promise<void> {
   if (kind !== "totp")
     throw new UsageError(
-      "A terminal can enrol totp; register a security key on the page of an approval's link.",
+      "A terminal can enrol totp; a security key is enrolled by a page in a browser with POST /v1/factors.",
     );
   const client = await session.client();
   const made = await client.factors.enrol({ kind: "totp", name: options.name, ...proofOf(options) });

@@ -8,7 +8,15 @@ import type { Session } from "../session.ts";
 import { block, fields, table } from "../text.ts";
 import { when } from "../time.ts";
 
-const formats = ["jws", "sd-jwt", "tlog-proof", "dsse", "cose", "cloudevents"] satisfies ReceiptFormat[];
+const formats = [
+  "jws",
+  "sd-jwt",
+  "tlog-proof",
+  "dsse",
+  "cose",
+  "cloudevents",
+  "replay",
+] satisfies ReceiptFormat[];
 
 export function addReceipts(program: Command, host: CommandHost): void {
   const receipts = addGroup(program, "receipts", "Signed receipts of decisions and outcomes").alias(

@@ -76,3 +76,6 @@ async function cloneTemplate(schema: string): Promise<TestDatabase> {
     },
   };
 }
+
+/** Loaded by the tests that need them: their SDKs are large. */
+export const mcpPeers = () => import("./mcp-peers.ts");

@@ -59,6 +59,7 @@ export async function startTrialWorker(opened: TestDatabase, hooks: WorkerHooks)
     OARS_WORKER_DEAD_AFTER_MS: "600",
     OARS_SHUTDOWN_TIMEOUT_MS: "200",
     OARS_RUN_RECEIPTS: "all",
+    OARS_BREAKER_FAILURES: "0", // every refusal is one that the plan foresees
     ...(opened.url === null ? {} : { OARS_STORE: "postgres", OARS_POSTGRES_URL: opened.url }),
   };
   const fault = (point: FaultPoint): void => {

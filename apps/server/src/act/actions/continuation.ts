@@ -2,11 +2,13 @@
  * What happens to an action after its proposal: an approval resolves, a process dies in mid-call, a failed
  * attempt is repeated. Each is one commit with its receipts; executions run detached and are awaited at stop.
  */
+
 import { type Approval, tally } from "#act/approvals";
 import type { Caller } from "#platform/access";
 import { type CommitResult, isOutage, WriteSet } from "#platform/db";
 import type { Outbox } from "#platform/jobs";
 import { decisionOf } from "./action-row.ts";
+import { sealAskedAgain } from "./asked.ts";
 import type { ActionState } from "./domain.ts";
 import { type Executable, type ExecutionDeps, perform, settle } from "./execution.ts";
 import { decideFor } from "./proposal.ts";
@@ -80,6 +82,7 @@ async function startApproved(
     executor: deps.workerId,
     decision: JSON.stringify(decisionOf(decision, proposal.released)),
     receipt_id: receiptId,
+    asked: await sealAskedAgain(deps, action, decision),
   });
   await deps.approvals.consume(set, approval, action.tenantId);
   deps.fault("actions.before-consume");
@@ -205,6 +208,7 @@ export async function restart(
     executor: deps.workerId,
     decision: JSON.stringify(decisionOf(decision, proposal.released)),
     receipt_id: receiptId,
+    asked: await sealAskedAgain(deps, action, decision),
   });
   if (!(await (commit ? commit(set) : deps.db.committer.commit(set))).ok) return { kind: "lost" };
   deps.fault("actions.after-resend");

@@ -1,4 +1,4 @@
-export { type Asked, openAsked } from "./asked.ts";
+export { type Asked, type AskedOnce, openAsked } from "./asked.ts";
 export {
   type ActionError,
   type ActionEvent,

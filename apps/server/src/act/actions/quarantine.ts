@@ -3,10 +3,12 @@
  * policy again, without the policies that quarantine, for that is what was looked at: what the others deny ends denied,
  * what they want votes for is held, and the rest is sent.
  */
+
 import { type Caller, requirePermission } from "#platform/access";
 import { WriteSet } from "#platform/db";
 import { OarsError } from "#platform/kernel";
 import { decisionOf } from "./action-row.ts";
+import { sealAskedAgain } from "./asked.ts";
 import { assertMatch, inState } from "./cancel.ts";
 import { type ContinuationDeps, endUnrun, runDetached } from "./continuation.ts";
 import { hold } from "./hold.ts";
@@ -68,7 +70,8 @@ async function released(
   const told = recordedAction(action, caller);
   const receiptId = await addDecision(deps.receipts, set, told, decision, undefined, by);
   const stated = decisionOf(decision, true);
-  const row = { tenant_id: action.tenantId, id: action.id, decision: JSON.stringify(stated) };
+  const asked = await sealAskedAgain(deps, action, decision);
+  const row = { tenant_id: action.tenantId, id: action.id, decision: JSON.stringify(stated), asked };
   if (held) {
     set.add(store.holdAction, { ...row, approval_id: held.id, receipt_id: receiptId });
   } else {

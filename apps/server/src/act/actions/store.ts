@@ -109,6 +109,8 @@ export const startAction = defineWrite<{
   executor: string;
   decision: string;
   receipt_id: string;
+  /** What the policy was asked, this time included; null: what is kept stays. */
+  asked: Uint8Array | null;
 }>({
   name: "actions.startAction",
   order: 40,
@@ -122,9 +124,10 @@ export const startAction = defineWrite<{
     executor: "uuid",
     decision: "jsonb",
     receipt_id: "uuid",
+    asked: "bytea",
   },
   text: `/* actions.startAction */ update action a set state = 'executing', executor = b.executor, attempt = b.next_attempt,
-      decision = b.decision, receipt_id = b.receipt_id, error = null, started_at = now(), ended_at = null
+      decision = b.decision, receipt_id = b.receipt_id, asked = case when a.asked is not null then coalesce(b.asked, a.asked) end, error = null, started_at = now(), ended_at = null
     from batch b where a.tenant_id = b.tenant_id and a.id = b.id and a.state = b.from_state and a.attempt = b.attempt returning 1`,
 });
 
@@ -158,13 +161,21 @@ export const holdAction = defineWrite<{
   approval_id: string;
   decision: string;
   receipt_id: string;
+  asked: Uint8Array | null;
 }>({
   name: "actions.holdAction",
   order: 40,
   guard: true,
-  columns: { tenant_id: "uuid", id: "uuid", approval_id: "uuid", decision: "jsonb", receipt_id: "uuid" },
+  columns: {
+    tenant_id: "uuid",
+    id: "uuid",
+    approval_id: "uuid",
+    decision: "jsonb",
+    receipt_id: "uuid",
+    asked: "bytea",
+  },
   text: `/* actions.holdAction */ update action a set state = 'pending_approval', approval_id = b.approval_id,
-      decision = b.decision, receipt_id = b.receipt_id, error = null, ended_at = null
+      decision = b.decision, receipt_id = b.receipt_id, asked = case when a.asked is not null then coalesce(b.asked, a.asked) end, error = null, ended_at = null
     from batch b where a.tenant_id = b.tenant_id and a.id = b.id and a.state = 'quarantined' returning 1`,
 });
 

@@ -50,7 +50,11 @@ function jsonOf(text: string): unknown {
   }
 }
 
-const contextOf = (connector: Connector, config: object, secrets: Readonly<Record<string, string>>) => ({
+export const contextOf = (
+  connector: Connector,
+  config: object,
+  secrets: Readonly<Record<string, string>> = {},
+) => ({
   connection: {
     id: newId(),
     tenantId: newId(),

@@ -34,19 +34,18 @@ describe.skipIf(missing)(title, () => {
     const root = process.getuid?.() === 0;
     const nobody = 65_534;
     if (root) chownSync(folder, nobody, nobody);
-    const as = root ? { uid: nobody, gid: nobody } : {};
-    const data = `--datadir=${folder}`;
+    const as = { ...(root ? { uid: nobody, gid: nobody } : {}), env: { ...process.env, TMPDIR: folder } };
+    const data = `--datadir=${join(folder, "data")}`;
+    stop = async () => rmSync(folder, { recursive: true });
     execFileSync(
       "mariadb-install-db",
       ["--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db"],
-      {
-        ...as,
-        stdio: "ignore",
-      },
+      { ...as, stdio: "ignore" },
     );
     const args = [
       "--no-defaults",
       data,
+      `--tmpdir=${folder}`,
       `--socket=${folder}/s`,
       `--port=${port}`,
       "--bind-address=127.0.0.1",

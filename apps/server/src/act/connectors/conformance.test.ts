@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type Connector, checkConnector } from "#act/connector-kit";
-import { webConnectors } from "#act/connectors-web";
+import { createWebConnectors } from "#act/connectors-web";
 import { wireConnectors } from "#act/connectors-wire";
 
+const webConnectors = createWebConnectors();
 const all: readonly Connector[] = [...webConnectors, ...wireConnectors];
 
 describe("every connector", () => {

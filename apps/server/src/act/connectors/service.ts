@@ -7,7 +7,7 @@ import type {
   Operation,
   TestReport,
 } from "#act/connector-kit";
-import { webConnectors } from "#act/connectors-web";
+import { createWebConnectors } from "#act/connectors-web";
 import { wireConnectors } from "#act/connectors-wire";
 import { type Caller, requirePermission } from "#platform/access";
 import type { Database, Tx } from "#platform/db";
@@ -93,7 +93,7 @@ export interface Connectors extends Consents {
 }
 
 export function createConnectors(deps: ConnectorsDeps): Connectors {
-  const all: readonly Connector[] = [...webConnectors, ...wireConnectors, ...(deps.more ?? [])];
+  const all: readonly Connector[] = [...createWebConnectors(), ...wireConnectors, ...(deps.more ?? [])];
   const connectors = new Map(all.map((one) => [one.name, one]));
   const breaker = createBreaker(deps.breaker ?? { failures: 0, openMs: 1_000 });
   const grants = createGrants(deps);

@@ -32,7 +32,7 @@ export async function decide(deps: DecideDeps, given: DecisionRequest): Promise<
   const { effect } = decision;
   if (specs.length > 0 && (effect === "allow" || effect === "require_approval")) counters.count(asked);
   const beside = deps.shadow.ask(shadow, asked, decision);
-  return { ...decision, asked, ...(beside === undefined ? {} : { shadow: beside }) };
+  return { ...decision, asked, facts: bundle.facts, ...(beside === undefined ? {} : { shadow: beside }) };
 }
 
 const nobodyBehind = "the person on whose behalf this agent acts may not act any more";

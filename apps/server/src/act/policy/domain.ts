@@ -159,6 +159,8 @@ export interface Decision {
   readonly envelope: Envelope | null;
   /** What was asked in the end, with what the server added to it: what a replay asks again. */
   readonly asked?: DecisionRequest;
+  /** The facts that connections declared for the bundle that was asked. */
+  readonly facts?: readonly FactSpec[];
   /** What the candidate beside the published version would have said; it changed nothing. */
   readonly shadow?: ShadowVerdict;
 }

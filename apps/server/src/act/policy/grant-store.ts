@@ -87,12 +87,26 @@ export async function listLiveGrants(
     order by g.id`);
   const ends = rows.flatMap(({ expiresAt }) => (expiresAt === null ? [] : [expiresAt.getTime()]));
   return {
-    grants: rows.map(({ id, template, principal, resource }) => ({
-      id: formatId("grant", id),
-      template,
-      principal,
-      resource,
-    })),
+    grants: rows.map(toGrant),
     until: ends.length === 0 ? null : Math.min(...ends),
   };
+}
+
+const toGrant = ({ id, template, principal, resource }: GrantRow): Grant => ({
+  id: formatId("grant", id),
+  template,
+  principal,
+  resource,
+});
+
+/** Those that counted at that time. */
+export async function listGrantsAt(db: Db, tenantId: string, at: Date): Promise<Grant[]> {
+  const time = at.toISOString();
+  const rows = await db.query<GrantRow>(sql`/* policy.listGrantsAt */
+    select ${columns} from policy_grant g
+    where g.tenant_id = ${tenantId}::uuid and g.created_at <= ${time}::timestamptz
+      and (g.revoked_at is null or g.revoked_at > ${time}::timestamptz)
+      and (g.expires_at is null or g.expires_at > ${time}::timestamptz)
+    order by g.id`);
+  return rows.map(toGrant);
 }

@@ -1,6 +1,7 @@
 export { requestOf } from "./cases.ts";
 export type { ActionHistory, CountedAction, CountedGroup } from "./counters.ts";
 export type { BundleDiff, Change } from "./diff.ts";
+export type { Disclosed, KeptDecision } from "./disclosure.ts";
 export {
   type ApprovalDemand,
   type BundleSource,

@@ -5,6 +5,7 @@ import { type Clock, type FieldProblem, formatId, newId, OarsError } from "#plat
 import { type ActionHistory, createCounters } from "./counters.ts";
 import { decide } from "./decide.ts";
 import { type BundleDiff, diffBundles } from "./diff.ts";
+import { type Disclosed, disclose, type KeptDecision } from "./disclosure.ts";
 import type {
   BundleSource,
   ChainLink,
@@ -96,6 +97,8 @@ export interface Policy {
   versionFor(tenantId: string, id: string): Promise<PolicyVersion>;
   /** The id of the version of that number. */
   versionNumbered(tenantId: string, version: number): Promise<string | undefined>;
+  /** What a decision was made of, without a permission check. Undefined when its version is not there. */
+  disclose(tenantId: string, kept: KeptDecision): Promise<Disclosed | undefined>;
   /** The id of the version in force, as the database has it now. */
   inForce(tenantId: string): Promise<string | null>;
   /** The Cedar schema that the tenant's bundles are checked against. Needs policies:read. */
@@ -226,6 +229,7 @@ export function createPolicy(deps: PolicyDeps): Policy {
     versionFor: versionOf,
     versionNumbered: (tenantId, version) =>
       db.read(tenantId, (reader) => store.findNumbered(reader, tenantId, version)),
+    disclose: (tenantId, kept) => disclose(db, tenantId, kept),
     inForce,
     async schema(caller) {
       requirePermission(caller, "policies:read");

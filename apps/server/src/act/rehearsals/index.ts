@@ -1,3 +1,4 @@
+export type { SignedDecision } from "./disclosure.ts";
 export type { Example, Mover, Replay, ReplayReport } from "./domain.ts";
 export {
   createRehearsals,

@@ -7,9 +7,10 @@ import {
   requestFor,
   resolveProposal,
 } from "#act/actions";
-import type { DecisionRequest, Explanation, Policy, PolicyVersion } from "#act/policy";
+import type { DecisionRequest, Disclosed, Explanation, Policy, PolicyVersion } from "#act/policy";
 import { type Caller, requirePermission } from "#platform/access";
 import { type Clock, formatId, newId, OarsError } from "#platform/kernel";
+import { discloseDecision, type SignedDecision } from "./disclosure.ts";
 import type { Replay } from "./domain.ts";
 import { type ReplayDeps, workOnReplay } from "./replay.ts";
 import * as store from "./store.ts";
@@ -17,7 +18,7 @@ import * as store from "./store.ts";
 export interface RehearsalsDeps extends Omit<ReplayDeps, "policy"> {
   readonly policy: Pick<
     Policy,
-    "judge" | "versionFor" | "versionNumbered" | "simulate" | "inForce" | "replayRequired"
+    "judge" | "versionFor" | "versionNumbered" | "simulate" | "disclose" | "inForce" | "replayRequired"
   >;
   readonly registers: Parameters<typeof resolveProposal>[0];
   readonly clock: Clock;
@@ -61,6 +62,8 @@ export interface Rehearsals {
   ): Promise<Simulated>;
   /** Why an action was decided as it was; or would be by another version. Errors: ACTION_NOT_FOUND, ACTION_NOT_EXPLAINED. */
   explain(caller: Caller, actionId: string, policyId?: string): Promise<Simulated>;
+  /** What a signed decision was made of. Needs receipts:disclose. Errors: RECEIPT_NOT_REPLAYABLE, RECEIPT_ERASED. */
+  disclose(caller: Caller, signed: SignedDecision): Promise<Disclosed>;
   /** Begins in the background. Needs policies:read and policies:write. Errors: POLICY_NOT_FOUND, POLICY_REPLAYS_OPEN. */
   replay(caller: Caller, policyId: string, how: { days: number | null; most: number }): Promise<Replay>;
   /** Errors: POLICY_REPLAY_NOT_FOUND. */
@@ -103,6 +106,7 @@ export function createRehearsals(deps: RehearsalsDeps): Rehearsals {
   return {
     simulate: (caller, policyId, what) => simulate(deps, caller, policyId, what),
     explain: (caller, actionId, policyId) => explain(deps, caller, actionId, policyId),
+    disclose: (caller, signed) => discloseDecision(deps, caller, signed),
     async replay(caller, policyId, how) {
       requirePermission(caller, "policies:write");
       const { tenantId } = caller;

@@ -14,6 +14,7 @@ import { z } from "zod";
 import { OarsError } from "#platform/kernel";
 import type { LogFile } from "#sign/log";
 import { installationId } from "#sign/receipts";
+import { isHeld } from "./if-none-match.ts";
 import { route, type ServiceRoute } from "./services.ts";
 import { idOf } from "./wire-id.ts";
 
@@ -29,15 +30,13 @@ const asked = "public, no-cache";
 
 /** Answers 304 to those who hold the file already. */
 function sendFile(file: LogFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const held = (request.headers["if-none-match"] ?? "")
-    .split(",")
-    .map((tag) => tag.trim().replace(/^W\//, ""));
-  const fresh = held.includes(file.etag) || held.includes("*");
   reply
     .header("etag", file.etag)
     .header("cache-control", file.immutable ? yearly : asked)
     .header("access-control-allow-origin", "*");
-  return fresh ? reply.code(304).send() : reply.code(200).header("content-type", file.type).send(file.body);
+  return isHeld(request, file.etag)
+    ? reply.code(304).send()
+    : reply.code(200).header("content-type", file.type).send(file.body);
 }
 
 export const logRoutes: readonly ServiceRoute[] = [

@@ -5,6 +5,7 @@ import {
   receiptFilter,
   receiptId,
   receiptQuery,
+  receiptReplay,
   receiptWithProof,
   runId,
   verification,
@@ -83,11 +84,11 @@ export const receiptRoutes: readonly ServiceRoute[] = [
     tag,
     summary: "Show a receipt",
     description:
-      "JSON with its place in the log, or the format that `format` or `Accept` asks for: SD-JWT (RFC 9901), tlog-proof (C2SP), in-toto Statement in DSSE, COSE_Sign1 with a COSE receipt (RFC 9942), CloudEvent 1.0.",
+      "JSON with its place in the log, or the format that `format` or `Accept` asks for: SD-JWT (RFC 9901), tlog-proof (C2SP), in-toto Statement in DSSE, COSE_Sign1 with a COSE receipt (RFC 9942), CloudEvent 1.0; or with all that its policy was asked (`replay`), for `oars-verify --replay`.",
     params: byId,
     query: receiptQuery,
     notFound: "RECEIPT_NOT_FOUND",
-    answer: { status: 200, body: receiptWithProof },
+    answer: { status: 200, body: z.union([receiptWithProof, receiptReplay]) },
     otherAnswers: [
       { status: 200, type: "text/plain; charset=utf-8", description: "tlog-proof" },
       { status: 200, type: "application/sd-jwt" },

@@ -1,6 +1,6 @@
 /** A receipt as the API shows it: as JSON with its proof, or in the format that was asked for. */
 import type { ReceiptFormat, receiptQuery } from "@oars/contract";
-import { decodeBody, decodeDisclosure, parseSdJwt, toBase64 } from "@oars/receipts";
+import { decodeBody, decodeDisclosure, parseSdJwt, replayFormat, toBase64 } from "@oars/receipts";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod";
 import { type Caller, requirePermission } from "#platform/access";
@@ -46,6 +46,7 @@ export async function showReceipt(services: Services, view: ReceiptView): Promis
   if (disclose) requirePermission(caller, "receipts:disclose");
   const format = query.format ?? accepted(view.request.headers.accept);
   reply.header("vary", "accept");
+  if (format === "replay") return replayOf(services, caller, id);
   if (format !== "json") {
     const { type, body } = await services.interop.write(caller.tenantId, id, format, { disclose });
     return reply
@@ -58,6 +59,23 @@ export async function showReceipt(services: Services, view: ReceiptView): Promis
   const members = disclose ? await disclosedMembers(services, caller.tenantId, id) : {};
   const controls = await services.evidence.controlsOf(caller.tenantId, [id]);
   return { ...toReceipt(receipt, controls.get(id)), proof, ...members };
+}
+
+/** The receipt as it can be verified, and what its decision was made of. Errors: see `Rehearsals.disclose`. */
+async function replayOf(services: Services, caller: Caller, id: string) {
+  requirePermission(caller, "receipts:disclose");
+  const { jws, actionId } = await services.receipts.find(caller.tenantId, id);
+  const { decision } = decodeBody(jws);
+  const made = await services.rehearsals.disclose(caller, { actionId, ...decision });
+  const { source, schema, guards, grants, released, entities, context } = made;
+  return {
+    format: replayFormat,
+    receiptId: shown("receipt", id),
+    receipt: await provenText(services, caller.tenantId, id),
+    policy: { source, schema, guards, grants, released },
+    entities,
+    context,
+  };
 }
 
 /** The first media type of the header that names a format; JSON when none does. Weights are not read. */

@@ -33,6 +33,7 @@ import type { ServiceRoute } from "./services.ts";
 import { systemRoutes } from "./system-routes.ts";
 import { toolRoutes } from "./tool-routes.ts";
 import { trustRoutes } from "./trust-routes.ts";
+import { verifierRoutes } from "./verifier-routes.ts";
 import { webhookRoutes } from "./webhook-routes.ts";
 
 /** The whole HTTP API: what is served, documented and checked. */
@@ -63,6 +64,7 @@ export const routes: readonly ServiceRoute[] = [
   ...privacyRoutes,
   ...keyRoutes,
   ...trustRoutes,
+  ...verifierRoutes,
   ...eventRoutes,
   ...deliveryRoutes,
   ...alertRoutes,

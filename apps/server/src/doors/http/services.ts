@@ -75,7 +75,7 @@ export interface Services {
   >;
   readonly rehearsals: Pick<
     Rehearsals,
-    "simulate" | "explain" | "replay" | "findReplay" | "listReplays" | "differences"
+    "simulate" | "explain" | "disclose" | "replay" | "findReplay" | "listReplays" | "differences"
   >;
   readonly flows: Pick<Flows, "schema" | "validate" | "publish" | "list" | "find">;
   readonly runs: Omit<Runs, "startTriggered" | "answerTriggered" | "answering">;

@@ -310,6 +310,8 @@ export const errorCatalogue = {
   WEBHOOK_SLUG_TAKEN: spec(409, "never", "Webhook {slug} belongs to flow {flow}; choose another slug."),
 
   RECEIPT_NOT_FOUND: spec(404, "never", "There is no such receipt."),
+  RECEIPT_NOT_REPLAYABLE: spec(409, "never", "This receipt cannot be replayed: {reason}."),
+  RECEIPT_ERASED: spec(410, "never", "What this receipt's decision was made of was erased with a person."),
   RECEIPT_NOT_LOGGED: spec(409, "after", "The receipt is not in the log yet; wait {seconds} s."),
 
   PRIVACY_HELD: spec(409, "never", "A legal hold keeps these data; they can be erased once it is released."),
