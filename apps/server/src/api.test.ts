@@ -515,6 +515,7 @@ describe.each(drivers)("the API on %s", (driver) => {
       "GET /v1/schemas/flow.json",
       "GET /v1/trust/instance",
       "GET /v1/trust/tenants/{tenantId}/keys",
+      "GET /verify",
       "POST /api/webhook/{slug}",
       "POST /witness/add-checkpoint",
     ]);

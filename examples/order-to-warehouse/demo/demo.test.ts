@@ -65,8 +65,8 @@ describe("npm run demo", () => {
       /runs completed +300\n/,
       /with different bodies +0\n/,
       /orders with more or less than one shipment +0\n/,
-      /exit 0: 7 receipts, 7 verified/,
-      /exit 1: 7 receipts, 6 verified, 1 tampered with/,
+      /exit 0: 9 receipts, 9 verified/,
+      /exit 1: 9 receipts, 8 verified, 1 tampered with/,
       /All \d+ checks held/,
       /What to try next/,
     ]) {
